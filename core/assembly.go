@@ -1,0 +1,242 @@
+package core
+
+import "encoding/binary"
+
+// Opening describes a span or block that starts.
+type Opening struct {
+	// Trace is the trace's id. All zeros makes up a trace of its own.
+	Trace TraceID
+	// Span is the span's id; all zeros makes up one that is unique in the trace.
+	Span SpanID
+	// Parent is the id of the local parent, all zeros for none.
+	Parent SpanID
+	// Place is the call site, nil if unknown. Equal locations should be equal pointers: each pointer that a label
+	// meets costs memory once.
+	Place *Location
+	// Ref is handed to Config.Describe while the span is open.
+	Ref any
+}
+
+// Open notes that a span or block started: its place among the open ones, for self times and the call tree. It fills
+// in the ids that it makes up. Every Open needs a Close with the same ids.
+func (a *Aggregator) Open(o *Opening) {
+	if o.Trace == (TraceID{}) {
+		a.nameTrace(&o.Trace)
+	}
+	hash := hashTrace(&o.Trace)
+	sh := &a.shards[hash>>32&a.mask]
+	sh.mu.Lock()
+	if sh.open == sh.credit && !a.borrow(sh) {
+		sh.mu.Unlock()
+		a.reclaim()
+		sh.mu.Lock()
+		if sh.open == sh.credit && !a.borrow(sh) {
+			// Others took what was reclaimed. The span's end will count as unstarted.
+			sh.counters.Evicted++
+			sh.mu.Unlock()
+			return
+		}
+	}
+	t := sh.find(hash, &o.Trace)
+	if t == nil {
+		t = sh.begin(hash, &o.Trace, a.config.Limits.MaxPending)
+	}
+	parent := int32(-1)
+	if o.Parent != (SpanID{}) {
+		if parent = t.find(o.Parent.id()); parent < 0 {
+			sh.counters.Detached++
+		}
+	}
+	if o.Span == (SpanID{}) {
+		t.blocks++
+		binary.LittleEndian.PutUint64(o.Span[:], ^t.blocks)
+	}
+	r := t.push(o.Span.id())
+	r.parent, r.place, r.ref = parent, o.Place, o.Ref
+	sh.open++
+	full := len(t.records) > t.settleAt && !t.settling && !t.copied
+	t.settling = t.settling || full
+	sh.mu.Unlock()
+	if full {
+		a.settle(sh, hash, o.Trace)
+	}
+}
+
+// nameTrace makes up a trace id for blocks outside of any trace. It is not a valid random id: the first half is
+// all ones.
+func (a *Aggregator) nameTrace(t *TraceID) {
+	binary.LittleEndian.PutUint64(t[:8], ^uint64(0))
+	binary.LittleEndian.PutUint64(t[8:], a.roots.Add(1))
+}
+
+// Closing describes a span or block that ended.
+type Closing struct {
+	Trace TraceID
+	Span  SpanID
+	// Label is what was started; the Place given to Open completes it.
+	Label *Label
+	// Start is in ns since the Unix epoch, Duration in ns; a negative one counts as 0 and in Counters.Clamped.
+	Start, Duration int64
+	Bytes           uint64
+	// Exemplar is the id of the span to point at, all zeros for none: Span, or for a block the span around it.
+	Exemplar        SpanID
+	Failed, Sampled bool
+	// Discard ends the record without counting it: the profiler was switched off in between.
+	Discard bool
+	// Unstarted says what to do when there was no Open: count the span as a root (true) or ignore it.
+	Unstarted bool
+}
+
+// Close notes that a span or block ended. A second Close of the same span is ignored and counted in
+// Counters.Duplicates, provided that it comes soon.
+func (a *Aggregator) Close(c *Closing) {
+	label := a.current(c.Label)
+	hash := hashTrace(&c.Trace)
+	sh := &a.shards[hash>>32&a.mask]
+	sh.mu.Lock()
+	t := sh.find(hash, &c.Trace)
+	i := int32(-1)
+	if t != nil {
+		i = t.find(c.Span.id())
+	}
+	if i < 0 {
+		a.closeUnknown(sh, label, c)
+		return
+	}
+	r := &t.records[i]
+	if r.closedAt != open {
+		sh.counters.Duplicates++
+		sh.mu.Unlock()
+		return
+	}
+	r.label, r.ref = label, nil
+	r.start, r.bytes, r.exemplar = clampMoment(c.Start), addSat(r.bytes, c.Bytes), c.Exemplar
+	r.end = r.start + min(max(c.Duration, 0), maxMoment)
+	if c.Duration < 0 {
+		sh.counters.Clamped++
+	}
+	if c.Failed {
+		r.flags |= failed
+	}
+	if c.Sampled {
+		r.flags |= sampled
+	}
+	if c.Discard || label.track.off.Load() {
+		r.flags |= hidden
+	}
+	r.closedAt = int32(len(t.records))
+	a.release(sh, t)
+	sh.mu.Unlock()
+}
+
+// release counts one record of t as no longer open and files the trace when it was the last.
+func (a *Aggregator) release(sh *shard, t *local) {
+	t.open--
+	sh.open--
+	if t.open > 0 {
+		return
+	}
+	sh.remove(t)
+	if t.copied {
+		sh.deferred = append(sh.deferred, t)
+		return
+	}
+	a.file(sh, t)
+	sh.retire(t)
+}
+
+// closeUnknown handles the end of a span without a record. It unlocks the shard.
+func (a *Aggregator) closeUnknown(sh *shard, label *Label, c *Closing) {
+	id := c.Span.id()
+	if id != 0 && sh.recent[id%uint64(len(sh.recent))] == id {
+		sh.counters.Duplicates++
+		sh.mu.Unlock()
+		return
+	}
+	if !c.Unstarted || c.Discard {
+		sh.mu.Unlock()
+		return
+	}
+	sh.counters.Unstarted++
+	sh.recent[id%uint64(len(sh.recent))] = id
+	sh.mu.Unlock()
+	o := Observation{Start: c.Start, Duration: c.Duration, Bytes: c.Bytes, Failed: c.Failed, Sampled: c.Sampled}
+	if c.Exemplar != (SpanID{}) {
+		o.Trace, o.Span = c.Trace, c.Exemplar
+	}
+	a.Record(label, &o)
+}
+
+// AddBytes adds to the bytes of an open span or block; n below 0 is ignored.
+func (a *Aggregator) AddBytes(trace TraceID, span SpanID, n int64) {
+	if n <= 0 {
+		return
+	}
+	hash := hashTrace(&trace)
+	sh := &a.shards[hash>>32&a.mask]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if t := sh.find(hash, &trace); t != nil {
+		if i := t.find(span.id()); i >= 0 && t.records[i].closedAt == open {
+			r := &t.records[i]
+			r.bytes = addSat(r.bytes, uint64(n))
+		}
+	}
+}
+
+// borrow gets the shard more credit for open records. Shards take it in portions, so that the count of all open
+// records needs no shared counter on the hot path.
+func (a *Aggregator) borrow(sh *shard) bool {
+	portion := int64(max(a.config.Limits.MaxActive/(8*len(a.shards)), 1))
+	for {
+		have := a.credits.Load()
+		take := min(have, portion)
+		if take <= 0 {
+			return false
+		}
+		if a.credits.CompareAndSwap(have, have-take) {
+			sh.credit += int(take)
+			return true
+		}
+	}
+}
+
+// reclaim gives up the oldest traces of one shard after another, until at least one record is free.
+func (a *Aggregator) reclaim() {
+	for range a.shards {
+		sh := &a.shards[uint64(a.hand.Add(1))&a.mask]
+		sh.mu.Lock()
+		// Half of what is open here, so that the next thousand spans need not come back.
+		for goal := sh.open / 2; sh.open > goal; {
+			t := sh.oldest()
+			if t == nil || t.copied {
+				break
+			}
+			a.evict(sh, t)
+		}
+		freed := sh.credit - sh.open
+		sh.credit = sh.open
+		a.credits.Add(int64(freed))
+		sh.mu.Unlock()
+		if freed > 0 {
+			return
+		}
+	}
+}
+
+// evict gives up the open records of a trace and files the others.
+func (a *Aggregator) evict(sh *shard, t *local) {
+	n := t.open
+	sh.counters.Evicted += uint64(n)
+	for i := range t.records {
+		r := &t.records[i]
+		if r.closedAt == open {
+			r.closedAt, r.ref = int32(len(t.records)), nil
+			r.flags |= hidden
+			t.ids[i] = 0 // its end, if it comes, is not a second one
+		}
+	}
+	t.open = 1
+	sh.open -= n - 1
+	a.release(sh, t)
+}

@@ -1,0 +1,222 @@
+package core
+
+import (
+	"slices"
+	"time"
+)
+
+// capture gathers what a [Snapshot] is made of.
+//
+// An observation is in the record of a live trace first and in a node later; the snapshot must see it exactly once. So
+// the live traces are copied first, shard by shard, and marked: what is marked is not filed before the
+// nodes have been read. Then the nodes are read. Traces that begin and end in between go straight to the
+// nodes and may be in the snapshot or not. No goroutine ever waits for a whole snapshot.
+type capture struct {
+	state *state
+	reset bool
+	// pending are the statistics of ended spans whose trace is live.
+	pending  map[*site]*stripe
+	active   map[*site]int64
+	stats    map[*node]Stats
+	counters Counters
+}
+
+// Snapshot returns a copy of the whole profile: every span that ended before the call is in it, exactly once. It
+// takes about 0.5 µs per node and never holds up recording.
+func (a *Aggregator) Snapshot() *Snapshot { return a.take(false) }
+
+// Take returns a Snapshot and empties the profile at the same moment: every observation is in exactly one
+// of the snapshots taken. Sites, nodes and switches stay.
+func (a *Aggregator) Take() *Snapshot { return a.take(true) }
+
+// Reset empties the profile: numbers only. Sites, nodes and switches stay, so that labels and limits are as before.
+func (a *Aggregator) Reset() { a.take(true) }
+
+// Clear forgets everything: numbers, sites and nodes. The switches of tracks stay.
+func (a *Aggregator) Clear() {
+	a.snapshots.Lock()
+	defer a.snapshots.Unlock()
+	old := a.state.Load()
+	st := newState(a, a.Now())
+	for t := range old.tracks.all {
+		if off := t.off.Load(); off != st.disabled(t.name) {
+			st.track(t.name).off.Store(off)
+		}
+	}
+	for i := range a.shards {
+		a.shards[i].mu.Lock()
+	}
+	a.state.Store(st)
+	for i := range a.shards {
+		sh := &a.shards[i]
+		sh.counters = Counters{}
+		for _, t := range sh.slots {
+			if t != nil {
+				t.forget()
+				t.unplace()
+			}
+		}
+		sh.mu.Unlock()
+	}
+	a.panics.Store(0)
+}
+
+// forget discards the numbers of what has ended.
+func (t *local) forget() {
+	for i := range t.records {
+		if r := &t.records[i]; r.closedAt != open {
+			r.flags |= forgotten
+		}
+	}
+}
+
+// unplace takes the records out of a tree that is gone.
+func (t *local) unplace() {
+	for i := range t.records {
+		t.records[i].node, t.records[i].base = nil, nil
+	}
+}
+
+func (a *Aggregator) take(reset bool) *Snapshot {
+	a.snapshots.Lock()
+	defer a.snapshots.Unlock()
+	st := a.state.Load()
+	c := &capture{
+		state: st, reset: reset,
+		pending: make(map[*site]*stripe), active: make(map[*site]int64), stats: make(map[*node]Stats),
+	}
+	for i := range a.shards {
+		a.copyShard(&a.shards[i], c)
+	}
+	end := a.Now()
+	start := st.started.Load()
+	if reset {
+		st.started.Store(end)
+	}
+	c.counters.Truncated, c.counters.Panics = st.truncated.Load(), a.panics.Load()
+	if reset {
+		st.truncated.Add(-c.counters.Truncated)
+		a.panics.Add(-c.counters.Panics)
+	}
+	c.readNodes()
+	for i := range a.shards {
+		a.finishShard(&a.shards[i])
+	}
+	s := c.build(a.config.NoTree)
+	s.Start, s.End = time.Unix(0, start), time.Unix(0, end)
+	if a.config.Name != "" {
+		s.Names = []string{a.config.Name}
+	}
+	return s
+}
+
+// copyShard adds the live traces of a shard to the capture.
+func (a *Aggregator) copyShard(sh *shard, c *capture) {
+	sh.mu.Lock()
+	var list []described
+	for _, t := range sh.slots {
+		if t != nil {
+			list = t.openRecords(list)
+		}
+	}
+	sh.mu.Unlock()
+	a.describe(list)
+	starts := make(map[spanKey]int64, len(list))
+	for _, d := range list {
+		if d.label != nil && !d.label.track.off.Load() {
+			c.active[d.label.at(d.place)]++
+		}
+		if d.label != nil {
+			starts[d.spanKey] = d.start
+		}
+	}
+
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, t := range sh.slots {
+		if t != nil && len(t.records) > t.open {
+			a.copyLocal(sh, t, starts, c)
+		}
+	}
+	n := &sh.counters
+	c.counters.each(n, func(sum *uint64, x uint64) { *sum += x })
+	if c.reset {
+		*n = Counters{}
+	}
+}
+
+// copyLocal counts the ended records of a live trace as pending.
+func (a *Aggregator) copyLocal(sh *shard, t *local, starts map[spanKey]int64, c *capture) {
+	t.copied = true
+	peek := *t
+	peek.records = slices.Clone(t.records)
+	peek.link()
+	for i := range peek.records {
+		r := &peek.records[i]
+		if r.cover != nil {
+			r.cover = r.cover.clone()
+		}
+		// An open child covers its ended parent from its start on.
+		if r.closedAt == open && r.over >= 0 && peek.records[r.over].closedAt != open {
+			if start, ok := starts[spanKey{t.trace, t.ids[i]}]; ok {
+				r.start, r.end, r.closedAt = start, maxMoment, int32(len(peek.records))
+				r.flags |= forgotten
+			}
+		}
+	}
+	sh.sweep(&peek, nil)
+	for i := range peek.records {
+		r := &peek.records[i]
+		if r.closedAt == open || r.flags&(hidden|forgotten) != 0 {
+			continue
+		}
+		if r.label.state != c.state {
+			continue // made before a Clear that came in between
+		}
+		s := r.label.at(r.place)
+		p := c.pending[s]
+		if p == nil {
+			p = &stripe{}
+			c.pending[s] = p
+		}
+		o, _ := peek.observe(r)
+		p.add(&o)
+	}
+	if c.reset {
+		t.forget()
+	}
+}
+
+// finishShard files what was held back for the snapshot.
+func (a *Aggregator) finishShard(sh *shard) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, t := range sh.slots {
+		if t != nil {
+			t.copied = false
+		}
+	}
+	for i, t := range sh.deferred {
+		a.file(sh, t)
+		sh.retire(t)
+		sh.deferred[i] = nil
+	}
+	sh.deferred = sh.deferred[:0]
+}
+
+// readNodes copies the statistics of all nodes.
+func (c *capture) readNodes() {
+	stack := []*node{&c.state.root, c.state.overflow}
+	for len(stack) > 0 {
+		n := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if n.site != nil {
+			if s := n.stats(c.reset); s.Count > 0 {
+				c.stats[n] = s
+			}
+		}
+		for child := range n.children.all {
+			stack = append(stack, child)
+		}
+	}
+}

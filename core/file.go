@@ -1,0 +1,150 @@
+package core
+
+import (
+	"cmp"
+	"slices"
+)
+
+// file puts the records of a trace, all of which have ended, into the call tree. A parent's record always stands
+// before its children's. The caller holds the shard.
+func (a *Aggregator) file(sh *shard, t *local) {
+	t.link()
+	a.place(t)
+	sh.sweep(t, nil)
+	for i := range t.records {
+		a.deliver(sh, t, &t.records[i])
+	}
+}
+
+// link finds for each record the ancestor whose time it covers, and whether an ancestor is open.
+func (t *local) link() {
+	for i := range t.records {
+		r := &t.records[i]
+		r.over = -1
+		if r.parent < 0 {
+			continue
+		}
+		p := &t.records[r.parent]
+		r.over = r.parent
+		if p.has(hidden) {
+			r.over = p.over
+		}
+		if p.closedAt == open || p.has(waiting) {
+			r.flags |= waiting
+		} else {
+			r.flags &^= waiting
+		}
+	}
+}
+
+// place decides the nodes of the records, parents first.
+func (a *Aggregator) place(t *local) {
+	st := a.state.Load()
+	for i := range t.records {
+		r := &t.records[i]
+		base := r.base
+		if r.parent >= 0 {
+			base = t.records[r.parent].node
+		}
+		if base == nil || a.config.NoTree {
+			base = &st.root
+		}
+		switch {
+		case r.has(hidden):
+			r.node = base
+		case r.label == nil: // open: settle has decided, or the path goes on as the parent's
+			if r.node == nil {
+				r.node = base
+			}
+		default:
+			if r.label.state != st {
+				r.label = st.label(r.label.key)
+			}
+			r.node = st.child(base, r.label.at(r.place))
+		}
+	}
+}
+
+// sweep computes how much of each ended record's time its children cover: the union of their times, cut to its
+// own. Children are taken in the order of their starts, so that the union needs one number a parent: how far it
+// reaches. With keep, what is between two kept records is left for a later sweep, and what leaves for a kept
+// parent goes to the parent's coverage.
+func (sh *shard) sweep(t *local, keep []bool) {
+	recs := t.records
+	sorted := true
+	last := int64(-1 << 63)
+	for i := range recs {
+		r := &recs[i]
+		r.covered, r.edge = 0, r.start
+		if r.closedAt == open {
+			continue
+		}
+		sorted = sorted && r.start >= last
+		last = r.start
+	}
+	if sorted {
+		for i := range recs {
+			t.cover(int32(i), keep)
+		}
+		return
+	}
+	sh.order = sh.order[:0]
+	for i := range recs {
+		sh.order = append(sh.order, int32(i))
+	}
+	slices.SortFunc(sh.order, func(i, j int32) int { return cmp.Compare(recs[i].start, recs[j].start) })
+	for _, i := range sh.order {
+		t.cover(i, keep)
+	}
+}
+
+// cover adds the time of record i to what covers its parent.
+func (t *local) cover(i int32, keep []bool) {
+	r := &t.records[i]
+	if r.over < 0 || r.closedAt == open || r.has(hidden) || keep != nil && keep[i] && keep[r.over] {
+		return
+	}
+	p := &t.records[r.over]
+	if p.closedAt != open && i >= p.closedAt {
+		return // started after its parent ended
+	}
+	switch {
+	case p.cover != nil:
+		p.cover.add(period{r.start, r.end})
+	case keep != nil && keep[r.over]:
+		p.cover = &coverage{}
+		p.cover.add(period{r.start, r.end})
+	default:
+		from, to := max(r.start, p.edge), min(r.end, p.end)
+		if to > from {
+			p.covered += uint64(to - from)
+			p.edge = to
+		}
+	}
+}
+
+// observe returns the record as an observation.
+func (t *local) observe(r *record) (o observation, exact bool) {
+	o = observation{start: r.start, duration: uint64(r.end - r.start), bytes: r.bytes, failed: r.has(failed), sampled: r.has(sampled)}
+	covered, exact := r.covered, true
+	if r.cover != nil {
+		covered, exact = r.cover.within(period{r.start, r.end})
+	}
+	o.self = subFloor(o.duration, covered)
+	if r.exemplar != (SpanID{}) {
+		o.trace, o.span = t.trace, r.exemplar
+	}
+	return o, exact
+}
+
+// deliver counts a record in its node.
+func (a *Aggregator) deliver(sh *shard, t *local, r *record) {
+	if r.flags&(hidden|forgotten) != 0 {
+		return
+	}
+	o, exact := t.observe(r)
+	if !exact {
+		sh.counters.SelfInexact++
+	}
+	r.node.record(&o)
+}

@@ -1,0 +1,235 @@
+package core
+
+import (
+	"hash/maphash"
+	"strings"
+	"sync/atomic"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// track is the live form of [Track]: its switch.
+type track struct {
+	name   string
+	hashed uint64
+	off    atomic.Bool
+}
+
+func (t *track) hash() uint64            { return t.hashed }
+func (t *track) matches(key string) bool { return t.name == key }
+
+// site is an interned [Site].
+type site struct {
+	Site
+	hashed   uint64
+	overflow bool
+}
+
+func (s *site) hash() uint64          { return s.hashed }
+func (s *site) matches(key Site) bool { return s.Site == key }
+
+// Label is an interned [Site] whose source location may still be open: what is known of a span at its end, while the
+// location of its start is kept apart. Get one from [Aggregator.Label] and keep it: with it, an
+// end needs no hashing of strings.
+type Label struct {
+	key    Site
+	hashed uint64
+	state  *state
+	track  *track
+	// bare is the site without a location, made when first asked for.
+	bare atomic.Pointer[site]
+	// first is the first pair of location and site: nearly every label has one call site.
+	first  atomic.Pointer[located]
+	places table[*Location, located, *located]
+}
+
+func (l *Label) hash() uint64          { return l.hashed }
+func (l *Label) matches(key Site) bool { return l.key == key }
+
+// located is the site of a label at one location.
+type located struct {
+	at   *Location
+	site *site
+}
+
+func (l *located) hash() uint64 {
+	return uint64(uintptr(unsafe.Pointer(l.at))) * 0x9E3779B97F4A7C15 >> 20
+}
+
+func (l *located) matches(key *Location) bool { return l.at == key }
+
+// at returns the site of the label when started at a location, nil for unknown.
+func (l *Label) at(place *Location) *site {
+	if first := l.first.Load(); first != nil && first.at == place {
+		return first.site
+	}
+	if place == nil || l == l.state.overflowLabel || l.key.Function != "" || l.key.File != "" {
+		return l.unlocated()
+	}
+	probe := located{at: place}
+	found := l.places.find(probe.hash(), place)
+	if found == nil {
+		found = l.places.findOrAdd(probe.hash(), place, 0, func() *located {
+			key := l.key
+			key.Function, key.File, key.Line = place.Function, place.File, place.Line
+			return &located{place, l.state.site(l.state.clean(key))}
+		})
+		l.first.CompareAndSwap(nil, found)
+	}
+	return found.site
+}
+
+func (l *Label) unlocated() *site {
+	if s := l.bare.Load(); s != nil {
+		return s
+	}
+	s := l.state.site(l.key)
+	l.bare.Store(s)
+	return s
+}
+
+// state is everything an Aggregator has learned since it was made or cleared.
+type state struct {
+	agg    *Aggregator
+	seed   maphash.Seed
+	tracks table[string, track, *track]
+	labels table[Site, Label, *Label]
+	sites  table[Site, site, *site]
+	root   node
+	nodes  atomic.Int64
+	// overflowSite receives the sites over MaxSites; overflow is the branch of the tree for paths over MaxNodes.
+	overflowSite  *site
+	overflowLabel *Label
+	overflow      *node
+	truncated     atomic.Uint64
+	started       atomic.Int64
+}
+
+func newState(a *Aggregator, now int64) *state {
+	st := &state{agg: a, seed: maphash.MakeSeed()}
+	st.started.Store(now)
+	st.overflowSite = &site{Site: OverflowSite, hashed: maphash.Comparable(st.seed, OverflowSite), overflow: true}
+	st.overflowLabel = &Label{key: OverflowSite, state: st, track: st.track(OverflowSite.Track)}
+	st.overflow = &node{site: st.overflowSite, parent: &st.root, depth: 1, overflow: true}
+	return st
+}
+
+// track returns the track with the name. Their number follows that of sites and of switches set.
+func (st *state) track(name string) *track {
+	h := maphash.String(st.seed, name)
+	if t := st.tracks.find(h, name); t != nil {
+		return t
+	}
+	return st.tracks.findOrAdd(h, name, 0, func() *track {
+		t := &track{name: name, hashed: h}
+		t.off.Store(st.disabled(name))
+		return t
+	})
+}
+
+// disabled reports whether a track is off at first.
+func (st *state) disabled(name string) bool {
+	disabled := st.agg.config.Disabled
+	return disabled != nil && disabled(name)
+}
+
+// site interns a site whose strings are clean.
+func (st *state) site(key Site) *site {
+	if key == OverflowSite {
+		return st.overflowSite
+	}
+	h := maphash.Comparable(st.seed, key)
+	if s := st.sites.find(h, key); s != nil {
+		return s
+	}
+	s := st.sites.findOrAdd(h, key, st.agg.config.Limits.MaxSites, func() *site {
+		return &site{Site: key, hashed: h}
+	})
+	if s == nil {
+		return st.overflowSite
+	}
+	return s
+}
+
+// label interns a label.
+func (st *state) label(key Site) *Label {
+	key = st.clean(key)
+	h := maphash.Comparable(st.seed, key)
+	if l := st.labels.find(h, key); l != nil {
+		return l
+	}
+	l := st.labels.findOrAdd(h, key, st.agg.config.Limits.MaxSites, func() *Label {
+		key = cloneStrings(key)
+		return &Label{key: key, hashed: h, state: st, track: st.track(key.Track)}
+	})
+	if l == nil {
+		return st.overflowLabel
+	}
+	return l
+}
+
+// clean cuts and mends the strings of a site.
+func (st *state) clean(s Site) Site {
+	for _, p := range []*string{&s.Track, &s.Name, &s.Function, &s.File} {
+		if len(*p) > st.agg.config.Limits.MaxName || !utf8.ValidString(*p) {
+			*p = cleanName(*p, st.agg.config.Limits.MaxName)
+			st.truncated.Add(1)
+		}
+	}
+	return s
+}
+
+// cleanName returns at most limit bytes of valid UTF-8.
+func cleanName(s string, limit int) string {
+	if len(s) > limit {
+		s = s[:limit]
+		// Do not leave half a character at the cut: an encoding has at most four bytes.
+		for i := 1; i < utf8.UTFMax && i <= len(s); i++ {
+			if r := s[len(s)-i]; utf8.RuneStart(r) {
+				if !utf8.FullRuneInString(s[len(s)-i:]) {
+					s = s[:len(s)-i]
+				}
+				break
+			}
+		}
+	}
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) > limit {
+		return cleanName(s, limit)
+	}
+	return s
+}
+
+// cloneStrings copies the strings, so that a short name cannot keep a large buffer of the user's alive.
+func cloneStrings(s Site) Site {
+	s.Track, s.Name = strings.Clone(s.Track), strings.Clone(s.Name)
+	s.Function, s.File = strings.Clone(s.Function), strings.Clone(s.File)
+	return s
+}
+
+// child returns the node of a site below parent, creating it within the limits.
+func (st *state) child(parent *node, s *site) *node {
+	if n := parent.children.find(s.hashed, s); n != nil {
+		return n
+	}
+	limits := &st.agg.config.Limits
+	switch {
+	case s.overflow && (parent == &st.root || parent.overflow):
+		return st.overflow
+	case parent.overflow && parent != st.overflow:
+		return st.child(st.overflow, s)
+	case !parent.overflow && (parent.depth >= limits.MaxDepth || st.nodes.Load() >= int64(limits.MaxNodes)):
+		return st.child(st.overflow, s)
+	}
+	n := parent.children.findOrAdd(s.hashed, s, 0, func() *node {
+		if !parent.overflow && st.nodes.Add(1) > int64(limits.MaxNodes) {
+			st.nodes.Add(-1)
+			return nil
+		}
+		return &node{site: s, parent: parent, depth: parent.depth + 1, overflow: parent.overflow}
+	})
+	if n == nil {
+		return st.child(st.overflow, s)
+	}
+	return n
+}

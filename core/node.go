@@ -1,0 +1,84 @@
+package core
+
+import (
+	"math/bits"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// node is the live form of [Node]: the statistics of a site under one chain of parents.
+type node struct {
+	site     *site
+	parent   *node
+	depth    int
+	overflow bool // the overflow branch's own node, or below it
+
+	children table[*site, node, *node]
+
+	// stripe is the first and, without contention, the only stripe. When goroutines meet on its lock more
+	// than contentionLimit times, more are allocated and every goroutine picks one by the address of its
+	// stack: memory follows contention, not cores times sites. A lock per node cost 64 ns a record with
+	// 100 goroutines, stripes 14 ns, on two cores.
+	stripe    stripe
+	contended atomic.Uint32
+	more      atomic.Pointer[[]stripe]
+	growing   sync.Mutex
+}
+
+const (
+	contentionLimit = 64
+	maxStripes      = 64
+)
+
+func (n *node) hash() uint64           { return n.site.hashed }
+func (n *node) matches(key *site) bool { return n.site == key }
+
+// record counts one observation.
+func (n *node) record(o *observation) {
+	s := &n.stripe
+	if more := n.more.Load(); more != nil {
+		if i := stackHash() & uint64(len(*more)); i > 0 { // len is 2^k-1
+			s = &(*more)[i-1]
+		}
+		s.mu.Lock()
+	} else if !s.mu.TryLock() {
+		if n.contended.Add(1) > contentionLimit {
+			n.widen()
+		}
+		s.mu.Lock()
+	}
+	s.add(o)
+	s.mu.Unlock()
+}
+
+// widen allocates the further stripes, once.
+func (n *node) widen() {
+	n.growing.Lock()
+	defer n.growing.Unlock()
+	if n.more.Load() != nil {
+		return
+	}
+	total := min(maxStripes, 1<<bits.Len(uint(2*runtime.GOMAXPROCS(0)-1)))
+	more := make([]stripe, total-1)
+	n.more.Store(&more)
+}
+
+// stats merges the stripes.
+func (n *node) stats(reset bool) Stats {
+	out := n.stripe.stats(reset)
+	if more := n.more.Load(); more != nil {
+		for i := range *more {
+			out = out.Merge((*more)[i].stats(reset))
+		}
+	}
+	return out
+}
+
+// stackHash returns a number that differs between goroutines, from the address of the stack: about 1 ns, no
+// shared state.
+func stackHash() uint64 {
+	var here byte
+	return (uint64(uintptr(unsafe.Pointer(&here))) >> 11) * 0x9E3779B97F4A7C15 >> 32
+}

@@ -1,0 +1,130 @@
+package core
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"sync"
+)
+
+// shard holds the local traces of one part of the trace ids. Its lock is held for the length of a table look-up
+// and a few stores, and while a trace is filed (some 50 ns a span). Nothing is called out to under it.
+type shard struct {
+	mu sync.Mutex
+
+	// slots is an open-addressing table of the live traces, by hash, linear probing, at most half full.
+	slots []*local
+	live  int
+	free  []*local
+
+	// open counts the open records, credit how many of Limits.MaxActive the shard holds.
+	open, credit int
+	born         uint64
+
+	// deferred are traces that ended while a snapshot was in progress that has copied them; it files them.
+	deferred []*local
+
+	// recent are the ids of spans filed lately, by their low bits, to tell a second end from a missed start.
+	recent [256]uint64
+
+	counters Counters
+
+	order []int32 // scratch of sweep
+	keep  []bool  // scratch of settle
+
+	_ [64]byte // keep neighbours' hot fields off one cache line
+}
+
+// maxFree is how many empty traces a shard keeps for reuse.
+const maxFree = 16
+
+func hashTrace(t *TraceID) uint64 {
+	h := binary.LittleEndian.Uint64(t[:8]) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(t[8:]), 32)
+	return h * 0x9E3779B97F4A7C15
+}
+
+func (s SpanID) id() uint64 { return binary.LittleEndian.Uint64(s[:]) }
+
+// find returns the live trace, or nil.
+func (sh *shard) find(hash uint64, trace *TraceID) *local {
+	if sh.live == 0 {
+		return nil
+	}
+	mask := uint64(len(sh.slots) - 1)
+	for i := hash & mask; sh.slots[i] != nil; i = (i + 1) & mask {
+		if t := sh.slots[i]; t.hashed == hash && t.trace == *trace {
+			return t
+		}
+	}
+	return nil
+}
+
+// begin adds an empty live trace.
+func (sh *shard) begin(hash uint64, trace *TraceID, maxPending int) *local {
+	if 2*(sh.live+1) > len(sh.slots) {
+		old := sh.slots
+		sh.slots = make([]*local, max(8, 2*len(old)))
+		for _, t := range old {
+			if t != nil {
+				sh.place(t)
+			}
+		}
+	}
+	var t *local
+	if n := len(sh.free); n > 0 {
+		t, sh.free = sh.free[n-1], sh.free[:n-1]
+	} else {
+		t = &local{}
+	}
+	sh.born++
+	t.trace, t.hashed, t.born, t.settleAt = *trace, hash, sh.born, maxPending
+	sh.place(t)
+	sh.live++
+	return t
+}
+
+func (sh *shard) place(t *local) {
+	mask := uint64(len(sh.slots) - 1)
+	i := t.hashed & mask
+	for sh.slots[i] != nil {
+		i = (i + 1) & mask
+	}
+	sh.slots[i] = t
+}
+
+// remove takes a trace out of the table, closing the gap (Knuth, TAOCP vol. 3, algorithm 6.4R).
+func (sh *shard) remove(t *local) {
+	mask := uint64(len(sh.slots) - 1)
+	i := t.hashed & mask
+	for sh.slots[i] != t {
+		i = (i + 1) & mask
+	}
+	sh.slots[i] = nil
+	sh.live--
+	for j := (i + 1) & mask; sh.slots[j] != nil; j = (j + 1) & mask {
+		if home := sh.slots[j].hashed & mask; (j-home)&mask >= (j-i)&mask {
+			sh.slots[i], sh.slots[j] = sh.slots[j], nil
+			i = j
+		}
+	}
+}
+
+// retire keeps the storage of a filed trace for reuse and remembers its ids.
+func (sh *shard) retire(t *local) {
+	for _, id := range t.ids {
+		sh.recent[id%uint64(len(sh.recent))] = id
+	}
+	if len(sh.free) < maxFree && t.clear() {
+		sh.free = append(sh.free, t)
+	}
+}
+
+// oldest returns the live trace that began first, nil if there is none.
+func (sh *shard) oldest() *local {
+	var first *local
+	for _, t := range sh.slots {
+		if t != nil && (first == nil || t.born < first.born) {
+			first = t
+		}
+	}
+	return first
+}
