@@ -68,16 +68,11 @@ func New(c Config) (*Aggregator, error) {
 	return a, nil
 }
 
-// Label interns a site. If its Function and File are empty, the location comes from the Place given to Open. Over Limits.MaxSites it returns the label of OverflowSite. It does not allocate for known sites.
+// Label interns a site. If its Function and File are empty, the location comes from the Place given to Open. Over Limits.MaxSites it returns a label of OverflowSite. It does not allocate for known sites.
 func (a *Aggregator) Label(s Site) *Label { return a.state.Load().label(s) }
 
 // current returns the label in the present state, after Clear replaced the one it was made in.
-func (a *Aggregator) current(l *Label) *Label {
-	if st := a.state.Load(); l.state != st {
-		return st.label(l.key)
-	}
-	return l
-}
+func (a *Aggregator) current(l *Label) *Label { return l.in(a.state.Load()) }
 
 // maxMoment bounds moments and durations, so that sums of two never wrap: 146 years.
 const maxMoment = math.MaxInt64 / 2

@@ -48,8 +48,8 @@ func (a *Aggregator) Open(o *Opening) {
 		}
 	}
 	if o.Span == (SpanID{}) {
-		t.blocks++
-		binary.LittleEndian.PutUint64(o.Span[:], ^t.blocks)
+		sh.blocks++
+		binary.LittleEndian.PutUint64(o.Span[:], ^sh.blocks)
 	}
 	r := t.push(o.Span.id())
 	r.parent, r.place, r.ref = parent, o.Place, o.Ref
@@ -100,7 +100,7 @@ func (a *Aggregator) Close(c *Closing) {
 		i = t.find(c.Span.id())
 	}
 	if i < 0 {
-		a.closeUnknown(sh, label, c)
+		a.closeUnknown(sh, hash, label, c)
 		return
 	}
 	r := &t.records[i]
@@ -112,9 +112,6 @@ func (a *Aggregator) Close(c *Closing) {
 	r.label, r.ref = label, nil
 	r.start, r.bytes, r.exemplar = clampMoment(c.Start), addSat(r.bytes, c.Bytes), c.Exemplar
 	r.end = r.start + min(max(c.Duration, 0), maxMoment)
-	if c.Duration < 0 {
-		sh.counters.Clamped++
-	}
 	if c.Failed {
 		r.flags |= failed
 	}
@@ -123,6 +120,8 @@ func (a *Aggregator) Close(c *Closing) {
 	}
 	if c.Discard || label.track.off.Load() {
 		r.flags |= hidden
+	} else if c.Duration < 0 {
+		sh.counters.Clamped++
 	}
 	r.closedAt = int32(len(t.records))
 	a.release(sh, t)
@@ -137,6 +136,9 @@ func (a *Aggregator) release(sh *shard, t *local) {
 		return
 	}
 	sh.remove(t)
+	for _, id := range t.ids {
+		sh.remember(t.hashed, id)
+	}
 	if t.copied {
 		sh.deferred = append(sh.deferred, t)
 		return
@@ -146,19 +148,19 @@ func (a *Aggregator) release(sh *shard, t *local) {
 }
 
 // closeUnknown handles the end of a span without a record. It unlocks the shard.
-func (a *Aggregator) closeUnknown(sh *shard, label *Label, c *Closing) {
+func (a *Aggregator) closeUnknown(sh *shard, hash uint64, label *Label, c *Closing) {
 	id := c.Span.id()
-	if id != 0 && sh.recent[id%uint64(len(sh.recent))] == id {
+	again := sh.remembers(hash, id)
+	if again {
 		sh.counters.Duplicates++
-		sh.mu.Unlock()
-		return
+	} else if c.Unstarted {
+		sh.remember(hash, id)
 	}
-	if !c.Unstarted || c.Discard {
+	if again || !c.Unstarted || c.Discard {
 		sh.mu.Unlock()
 		return
 	}
 	sh.counters.Unstarted++
-	sh.recent[id%uint64(len(sh.recent))] = id
 	sh.mu.Unlock()
 	o := Observation{Start: c.Start, Duration: c.Duration, Bytes: c.Bytes, Failed: c.Failed, Sampled: c.Sampled}
 	if c.Exemplar != (SpanID{}) {

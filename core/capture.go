@@ -1,6 +1,7 @@
 package core
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -150,16 +151,18 @@ func (a *Aggregator) copyLocal(sh *shard, t *local, starts map[spanKey]int64, c 
 	t.copied = true
 	peek := *t
 	peek.records = slices.Clone(t.records)
+	for i := range peek.records {
+		if r := &peek.records[i]; r.cover != nil {
+			r.cover = r.cover.clone()
+		}
+	}
 	peek.link()
 	for i := range peek.records {
 		r := &peek.records[i]
-		if r.cover != nil {
-			r.cover = r.cover.clone()
-		}
 		// An open child covers its ended parent from its start on.
 		if r.closedAt == open && r.over >= 0 && peek.records[r.over].closedAt != open {
 			if start, ok := starts[spanKey{t.trace, t.ids[i]}]; ok {
-				r.start, r.end, r.closedAt = start, maxMoment, int32(len(peek.records))
+				r.start, r.end, r.closedAt = start, math.MaxInt64, int32(len(peek.records))
 				r.flags |= forgotten
 			}
 		}
@@ -170,10 +173,7 @@ func (a *Aggregator) copyLocal(sh *shard, t *local, starts map[spanKey]int64, c 
 		if r.closedAt == open || r.flags&(hidden|forgotten) != 0 {
 			continue
 		}
-		if r.label.state != c.state {
-			continue // made before a Clear that came in between
-		}
-		s := r.label.at(r.place)
+		s := r.label.in(c.state).at(r.place) // its end may have begun before a Clear
 		p := c.pending[s]
 		if p == nil {
 			p = &stripe{}

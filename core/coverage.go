@@ -48,6 +48,14 @@ func (c *coverage) add(p period) {
 	}
 }
 
+// union adds the periods of o. What o has summed up is left out and makes the result inexact.
+func (c *coverage) union(o *coverage) {
+	for _, p := range o.periods {
+		c.add(p)
+	}
+	c.inexact = c.inexact || o.inexact || o.sum > 0
+}
+
 func (c *coverage) seal(n int) {
 	if c.sum == 0 {
 		c.sealed.from = c.periods[0].from

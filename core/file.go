@@ -16,7 +16,8 @@ func (a *Aggregator) file(sh *shard, t *local) {
 	}
 }
 
-// link finds for each record the ancestor whose time it covers, and whether an ancestor is open.
+// link finds for each record the ancestor whose time it covers, and whether an ancestor is open. What children settled
+// earlier covered of a record that turned out to be hidden goes to that ancestor.
 func (t *local) link() {
 	for i := range t.records {
 		r := &t.records[i]
@@ -29,11 +30,24 @@ func (t *local) link() {
 		if p.has(hidden) {
 			r.over = p.over
 		}
+		if r.has(hidden) && r.cover != nil && r.over >= 0 {
+			t.records[r.over].inherit(r.cover)
+			r.cover = nil
+		}
 		if p.closedAt == open || p.has(waiting) {
 			r.flags |= waiting
 		} else {
 			r.flags &^= waiting
 		}
+	}
+}
+
+// inherit adds to what covers the record.
+func (r *record) inherit(c *coverage) {
+	if r.cover == nil {
+		r.cover = c
+	} else {
+		r.cover.union(c)
 	}
 }
 
@@ -57,9 +71,7 @@ func (a *Aggregator) place(t *local) {
 				r.node = base
 			}
 		default:
-			if r.label.state != st {
-				r.label = st.label(r.label.key)
-			}
+			r.label = r.label.in(st)
 			r.node = st.child(base, r.label.at(r.place))
 		}
 	}

@@ -141,14 +141,11 @@ func (h Histogram) Quantile(q float64) float64 {
 	if rank <= h.Zero {
 		return 0
 	}
-	seen := h.Zero
-	for _, b := range h.Buckets {
-		seen = addSat(seen, b.Count)
-		if seen >= rank {
-			return bucketMiddle(int(b.Index))
-		}
+	i := 0
+	for seen := addSat(h.Zero, h.Buckets[0].Count); seen < rank; seen = addSat(seen, h.Buckets[i].Count) {
+		i++
 	}
-	return bucketMiddle(int(h.Buckets[len(h.Buckets)-1].Index))
+	return bucketMiddle(int(h.Buckets[i].Index))
 }
 
 // CountAtMost returns how many observations are in buckets whose values are all ≤ bound nanoseconds. It is

@@ -13,6 +13,8 @@ type track struct {
 	name   string
 	hashed uint64
 	off    atomic.Bool
+	// over stands for the track's labels over Limits.MaxSites, which are switched with the track. Nil if there are none.
+	over atomic.Pointer[Label]
 }
 
 func (t *track) hash() uint64            { return t.hashed }
@@ -36,6 +38,8 @@ type Label struct {
 	hashed uint64
 	state  *state
 	track  *track
+	// over: the label stands for those over Limits.MaxSites, and key is OverflowSite.
+	over bool
 	// bare is the site without a location, made when first asked for.
 	bare atomic.Pointer[site]
 	// first is the first pair of location and site: nearly every label has one call site.
@@ -45,6 +49,10 @@ type Label struct {
 
 func (l *Label) hash() uint64          { return l.hashed }
 func (l *Label) matches(key Site) bool { return l.key == key }
+
+// Overflow reports whether the label stands for sites over Limits.MaxSites, which may have room after a Clear. Do not
+// keep such a label.
+func (l *Label) Overflow() bool { return l.over }
 
 // located is the site of a label at one location.
 type located struct {
@@ -63,7 +71,7 @@ func (l *Label) at(place *Location) *site {
 	if first := l.first.Load(); first != nil && first.at == place {
 		return first.site
 	}
-	if place == nil || l == l.state.overflowLabel || l.key.Function != "" || l.key.File != "" {
+	if place == nil || l.over || l.key.Function != "" || l.key.File != "" {
 		return l.unlocated()
 	}
 	probe := located{at: place}
@@ -98,18 +106,21 @@ type state struct {
 	root   node
 	nodes  atomic.Int64
 	// overflowSite receives the sites over MaxSites; overflow is the branch of the tree for paths over MaxNodes.
-	overflowSite  *site
-	overflowLabel *Label
-	overflow      *node
-	truncated     atomic.Uint64
-	started       atomic.Int64
+	overflowSite *site
+	overflow     *node
+	// strange and unwanted stand for the labels over MaxSites of tracks that are not in the table, nor get there that
+	// way: it would grow without bound. Those of unwanted are off.
+	strange, unwanted *Label
+	truncated         atomic.Uint64
+	started           atomic.Int64
 }
 
 func newState(a *Aggregator, now int64) *state {
 	st := &state{agg: a, seed: maphash.MakeSeed()}
 	st.started.Store(now)
 	st.overflowSite = &site{Site: OverflowSite, hashed: maphash.Comparable(st.seed, OverflowSite), overflow: true}
-	st.overflowLabel = &Label{key: OverflowSite, state: st, track: st.track(OverflowSite.Track)}
+	st.strange, st.unwanted = st.labelOver(&track{}), st.labelOver(&track{})
+	st.unwanted.track.off.Store(true)
 	st.overflow = &node{site: st.overflowSite, parent: &st.root, depth: 1, overflow: true}
 	return st
 }
@@ -163,9 +174,44 @@ func (st *state) label(key Site) *Label {
 		return &Label{key: key, hashed: h, state: st, track: st.track(key.Track)}
 	})
 	if l == nil {
-		return st.overflowLabel
+		return st.over(key.Track)
 	}
 	return l
+}
+
+// over returns the label that stands for those of a track over MaxSites.
+func (st *state) over(name string) *Label {
+	t := st.tracks.find(maphash.String(st.seed, name), name)
+	if t == nil {
+		if st.disabled(name) {
+			return st.unwanted
+		}
+		return st.strange
+	}
+	if l := t.over.Load(); l != nil {
+		return l
+	}
+	t.over.CompareAndSwap(nil, st.labelOver(t))
+	return t.over.Load()
+}
+
+func (st *state) labelOver(t *track) *Label {
+	return &Label{key: OverflowSite, state: st, track: t, over: true}
+}
+
+// in returns the label in another state.
+func (l *Label) in(st *state) *Label {
+	switch {
+	case l.state == st:
+		return l
+	case l == l.state.strange:
+		return st.strange
+	case l == l.state.unwanted:
+		return st.unwanted
+	case l.over:
+		return st.over(l.track.name)
+	}
+	return st.label(l.key)
 }
 
 // clean cuts and mends the strings of a site.

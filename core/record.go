@@ -60,8 +60,6 @@ type local struct {
 	// index finds ids once there are more than maxScan.
 	index map[uint64]int32
 	open  int
-	// blocks numbers the blocks, which have no span id.
-	blocks uint64
 	// born orders locals by age.
 	born uint64
 	// settleAt is the number of records at which the trace is settled next.

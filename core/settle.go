@@ -63,7 +63,7 @@ func (a *Aggregator) settle(sh *shard, hash uint64, trace TraceID) {
 	}
 	for _, d := range list {
 		if i := t.find(d.id); i >= 0 && d.label != nil {
-			a.settleOpen(t, &t.records[i], d.label)
+			a.settleOpen(t, &t.records[i], a.current(d.label)) // a Clear may have come in between
 		}
 	}
 	t.link()
@@ -72,7 +72,7 @@ func (a *Aggregator) settle(sh *shard, hash uint64, trace TraceID) {
 	sh.sweep(t, keep)
 	for i := range t.records {
 		if r := &t.records[i]; !keep[i] {
-			if r.has(waiting) {
+			if r.has(waiting) && !r.has(hidden) {
 				sh.counters.Settled++
 			}
 			a.deliver(sh, t, r)
@@ -121,18 +121,17 @@ func (t *local) pathOf(a *Aggregator, i int32) *node {
 	return at
 }
 
-// keepers marks the records that must stay: the open ones, and the ended ones with an open child, whose self time
-// is not known yet.
+// keepers marks the records that must stay: the open ones, the ended ones with an open child, whose self time
+// is not known yet, and what is hidden between these and their parents, so that they still find whom they cover.
 func (sh *shard) keepers(t *local) []bool {
 	sh.keep = append(sh.keep[:0], make([]bool, len(t.records))...)
 	for i := range t.records {
 		if r := &t.records[i]; r.closedAt == open {
 			sh.keep[i] = true
-			for p := r.parent; p >= 0; p = t.records[p].parent {
+			covers := true // r covers p, or would if p were not hidden
+			for p := r.parent; p >= 0 && (covers || t.records[p].has(hidden)); p = t.records[p].parent {
 				sh.keep[p] = true
-				if !t.records[p].has(hidden) {
-					break
-				}
+				covers = covers && t.records[p].has(hidden)
 			}
 		}
 	}
@@ -153,7 +152,7 @@ func (sh *shard) drop(t *local, keep []bool) {
 	for i := range t.records {
 		r := &t.records[i]
 		if !keep[i] {
-			sh.recent[t.ids[i]%uint64(len(sh.recent))] = t.ids[i]
+			sh.remember(t.hashed, t.ids[i])
 			continue
 		}
 		if r.parent >= 0 {

@@ -19,11 +19,14 @@ type shard struct {
 	// open counts the open records, credit how many of Limits.MaxActive the shard holds.
 	open, credit int
 	born         uint64
+	// blocks numbers the blocks, which have no span id. It goes on from trace to trace: an id must not come again when
+	// a trace does.
+	blocks uint64
 
 	// deferred are traces that ended while a snapshot was in progress that has copied them; it files them.
 	deferred []*local
 
-	// recent are the ids of spans filed lately, by their low bits, to tell a second end from a missed start.
+	// recent remembers spans filed lately, to tell a second end from a missed start: see remember.
 	recent [256]uint64
 
 	counters Counters
@@ -108,11 +111,20 @@ func (sh *shard) remove(t *local) {
 	}
 }
 
-// retire keeps the storage of a filed trace for reuse and remembers its ids.
+// remember notes that a span has ended. Span ids are unique in their trace alone, so the trace's hash takes part.
+func (sh *shard) remember(hash, id uint64) {
+	key := hash ^ id
+	sh.recent[key%uint64(len(sh.recent))] = key
+}
+
+// remembers reports whether the span ended lately.
+func (sh *shard) remembers(hash, id uint64) bool {
+	key := hash ^ id
+	return sh.recent[key%uint64(len(sh.recent))] == key
+}
+
+// retire keeps the storage of a filed trace for reuse.
 func (sh *shard) retire(t *local) {
-	for _, id := range t.ids {
-		sh.recent[id%uint64(len(sh.recent))] = id
-	}
 	if len(sh.free) < maxFree && t.clear() {
 		sh.free = append(sh.free, t)
 	}

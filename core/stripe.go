@@ -40,10 +40,9 @@ func (s *stripe) add(o *observation) {
 	s.min = min(s.min, d)
 	s.first = min(s.first, o.start)
 	s.last = max(s.last, end)
-	if d > s.max || s.count == 0 {
-		s.max = d
-		s.slowest = o.exemplar()
-	} else if d == s.max {
+	s.max = max(s.max, d)
+	// What has no exemplar does not push out that of what has: the result must not depend on which stripe got what.
+	if d >= s.slowest.Duration {
 		s.slowest = slower(s.slowest, o.exemplar())
 	}
 	s.count++

@@ -158,6 +158,7 @@ func TestSubRefusesWhatIsNotLater(t *testing.T) {
 		"count":    {func(p *naive) { p.events = p.events[1:] }, "went down"},
 		"duration": {func(p *naive) { p.events[0].duration++ }, "went down"},
 		"gone":     {func(p *naive) { p.events, p.active = nil, nil }, "is gone"},
+		"node":     {func(p *naive) { p.events[0].pending = true }, "of a node of"},
 		"moved": {func(p *naive) {
 			p.events[0].path = append([]Site{{Name: "new root"}}, p.events[0].path...)
 		}, "node of"},

@@ -26,8 +26,8 @@ func (u *Uint128) UnmarshalText(text []byte) error {
 	if len(text) > digits {
 		return fmt.Errorf("number of %d characters, want at most %d", len(text), digits)
 	}
-	if err := n.UnmarshalText(text); err != nil {
-		return err
+	if _, ok := n.SetString(string(text), 10); !ok {
+		return fmt.Errorf("%q is not a decimal number", text)
 	}
 	if n.Sign() < 0 || n.BitLen() > 128 {
 		return fmt.Errorf("number %s is not in 0 to 2^128-1", &n)
