@@ -1,0 +1,5 @@
+//go:build !otelprof_nofp
+
+package callsite_test
+
+const withoutFramePointers = false
