@@ -1,0 +1,68 @@
+package report
+
+import (
+	"bufio"
+	"strings"
+)
+
+// grid is text in columns that are aligned by display width.
+type grid struct {
+	columns []column
+	rows    [][]cell
+}
+
+// column is a title, above cells that are aligned to the right unless left is true.
+type column struct {
+	title string
+	left  bool
+}
+
+// cell is text in one style, followed by a note that is dimmed.
+type cell struct {
+	text  string
+	style style
+	note  string
+}
+
+func (c cell) width() int { return displayWidth(c.text) + displayWidth(c.note) }
+
+const columnGap = "  "
+
+// write writes the titles and the rows. Every row must have a cell for each column.
+func (g *grid) write(w *bufio.Writer, color bool) {
+	titles := make([]cell, len(g.columns))
+	widths := make([]int, len(g.columns))
+	for i, c := range g.columns {
+		titles[i] = cell{text: c.title, style: bold}
+		widths[i] = titles[i].width()
+	}
+	for _, row := range g.rows {
+		for i, c := range row {
+			widths[i] = max(widths[i], c.width())
+		}
+	}
+	g.writeRow(w, titles, widths, color)
+	for _, row := range g.rows {
+		g.writeRow(w, row, widths, color)
+	}
+}
+
+// writeRow pads lazily, so that no line ends in blanks.
+func (g *grid) writeRow(w *bufio.Writer, row []cell, widths []int, color bool) {
+	blanks := 0
+	for i, c := range row {
+		before, after := widths[i]-c.width(), 0
+		if g.columns[i].left {
+			before, after = after, before
+		}
+		blanks += before
+		if c.width() > 0 {
+			w.WriteString(strings.Repeat(" ", blanks))
+			w.WriteString(c.style.paint(c.text, color))
+			w.WriteString(dim.paint(c.note, color))
+			blanks = 0
+		}
+		blanks += after + len(columnGap)
+	}
+	w.WriteByte('\n')
+}

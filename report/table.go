@@ -1,0 +1,116 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"path"
+	"strconv"
+
+	"github.com/stichotrope/stichotrope-go/core"
+)
+
+// TableOptions are the options of [Table].
+type TableOptions struct {
+	// Sort is the order of the rows, SortSelf by default.
+	Sort SortKey
+	// Top is how many rows to show. The others are summed up in one row "(N more)". 0 and less show all.
+	Top int
+	// Width is the largest number of terminal columns for a name, track or location, of which the rest is cut;
+	// 0 means 60, less than 0 no limit.
+	Width int
+	// Color marks titles, errors and warnings by ANSI colours. See [IsColorTerminal].
+	Color bool
+}
+
+// Table writes the blocks as a table for a terminal: one row per site, figures first, in human units. Columns for
+// open spans and for bytes appear only if there are any. Bandwidth is bytes per second of total time.
+//
+// Names are shown so that they cannot act on the terminal: control characters (and so ANSI sequences),
+// bidirectional and other invisible characters, and invalid UTF-8 appear as escapes such as \x1b and \u202e.
+func Table(w io.Writer, s *core.Snapshot, o TableOptions) error {
+	key, err := o.Sort.or(SortSelf)
+	if err != nil {
+		return fmt.Errorf("table: %w", err)
+	}
+	if o.Width == 0 {
+		o.Width = 60
+	}
+	bw := bufio.NewWriter(w)
+	writeHeader(bw, s, o.Color)
+	if len(s.Blocks) == 0 {
+		bw.WriteString("nothing recorded\n")
+	} else {
+		tableGrid(s, key, o).write(bw, o.Color)
+	}
+	if err := bw.Flush(); err != nil {
+		return fmt.Errorf("write table: %w", err)
+	}
+	return nil
+}
+
+func tableGrid(s *core.Snapshot, key SortKey, o TableOptions) *grid {
+	order := key.order(len(s.Blocks), func(i int) *core.Stats { return &s.Blocks[i].Stats })
+	shown := len(order)
+	if o.Top > 0 {
+		shown = min(shown, o.Top)
+	}
+	figures := tableFigures(s)
+	g := &grid{}
+	for _, f := range figures {
+		g.columns = append(g.columns, column{title: f.title})
+	}
+	g.columns = append(g.columns, column{"name", true}, column{"track", true}, column{"location", true})
+	for _, i := range order[:shown] {
+		b := &s.Blocks[i]
+		g.rows = append(g.rows, append(figureCells(figures, &b.Stats), siteCells(b.Site, o.Width)...))
+	}
+	if rest := order[shown:]; len(rest) > 0 {
+		var sum core.Stats
+		for _, i := range rest {
+			sum = sum.Merge(s.Blocks[i].Stats)
+		}
+		g.rows = append(g.rows, append(figureCells(figures, &sum), moreCell(len(rest)), cell{}, cell{}))
+	}
+	return g
+}
+
+func moreCell(n int) cell { return cell{text: "(" + strconv.Itoa(n) + " more)", style: dim} }
+
+func siteCells(s core.Site, width int) []cell {
+	name := cell{text: clip(siteName(s), width)}
+	if s.Kind != core.KindUnspecified && s.Kind != core.KindInternal {
+		name.note = " (" + s.Kind.String() + ")"
+	}
+	return []cell{name, {text: clip(visible(s.Track), width)}, {text: clip(shortLocation(s), width), style: dim}}
+}
+
+// shortLocation returns the location with the last folder of the path alone, which is enough to recognise it.
+func shortLocation(s core.Site) string {
+	folder, file := path.Split(s.File)
+	if folder := path.Base(folder); folder != "." && folder != "/" {
+		file = folder + "/" + file
+	}
+	s.File = file
+	return visible(s.Location())
+}
+
+// tableFigures returns the figures of the table, those that are rare only if some block has them.
+func tableFigures(s *core.Snapshot) []figure {
+	figures := []figure{
+		callsFigure(), errorsFigure(), totalFigure(), selfFigure(), shareFigure(totalSelf(s)),
+		meanFigure(), quantileFigure("p50", 0.50), quantileFigure("p99", 0.99), maxFigure(),
+	}
+	active, bytes := false, false
+	for i := range s.Blocks {
+		active = active || s.Blocks[i].Stats.Active != 0
+		bytes = bytes || s.Blocks[i].Stats.Bytes != 0
+	}
+	if active {
+		figures = append(figures, activeFigure())
+	}
+	if bytes {
+		figures = append(figures, bytesFigure(), bandwidthFigure())
+	}
+	return figures
+}
