@@ -1,0 +1,172 @@
+package otelprof
+
+import (
+	"context"
+	"math"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/stichotrope/stichotrope-go/core"
+)
+
+// unknownStart is after everything: what started then covers nothing.
+const unknownStart = math.MaxInt64
+
+// Block is a piece of code that is being measured without a span. Get one from [Profiler.Block], end it once with End
+// or EndErr. The zero value measures nothing. A Block may be copied and ended on another goroutine; ends after
+// the first do nothing.
+type Block struct {
+	p       *Profiler
+	ctx     context.Context
+	label   *core.Label
+	start   int64
+	trace   core.TraceID
+	span    core.SpanID
+	near    core.SpanID // the span that ctx carries, local or remote
+	inTrace bool        // trace is that of near
+	sampled bool
+}
+
+// Block starts a block with a name in a track:
+//
+//	defer p.Block(ctx, "cache", "lookup").End()
+//
+// It is a child of what ctx carries: a block (see [Block.Context]) or a span. Its call site is the caller. Equal strings
+// at equal addresses, such as constants, make it faster.
+func (p *Profiler) Block(ctx context.Context, track, name string) Block {
+	if p == nil || !p.recording() {
+		return Block{ctx: ctx}
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	b := Block{p: p, ctx: ctx}
+	site := core.Site{Track: track, Name: name, Kind: core.KindBlock}
+	b.label = p.labels.find(&site, p.agg.Label)
+	o := core.Opening{Ref: b.label}
+	if p.finder != nil {
+		o.Place = p.finder.Block()
+	}
+	sc := trace.SpanContextFromContext(ctx)
+	b.near, b.sampled, b.inTrace = core.SpanID(sc.SpanID()), sc.IsSampled(), sc.IsValid()
+	if b.inTrace {
+		o.Trace = core.TraceID(sc.TraceID())
+		if !sc.IsRemote() {
+			o.Parent = b.near
+		}
+	}
+	if p.contexts.Load() {
+		if a, ok := p.adoption(o.Trace); ok {
+			o.Trace, b.inTrace = a.trace, false
+		}
+		if outer, ok := ctx.Value(blockKey{}).(*Block); ok && outer.p == p && outer.near == b.near {
+			o.Trace, o.Parent, b.inTrace = outer.trace, outer.span, outer.inTrace
+		}
+	}
+	p.agg.Open(&o)
+	b.trace, b.span = o.Trace, o.Span
+	b.start = p.agg.Now()
+	return b
+}
+
+// End ends the block.
+func (b Block) End() { b.end(false) }
+
+// EndErr ends the block and counts an error if err is not nil.
+func (b Block) EndErr(err error) { b.end(err != nil) }
+
+func (b Block) end(failed bool) {
+	if b.p == nil {
+		return
+	}
+	c := core.Closing{
+		Trace: b.trace, Span: b.span, Label: b.label,
+		Start: b.start, Duration: b.p.agg.Now() - b.start,
+		Failed: failed, Sampled: b.sampled, Discard: !b.p.recording(),
+	}
+	if b.inTrace {
+		c.Exemplar = b.near
+	}
+	b.p.agg.Close(&c)
+}
+
+// AddBytes adds to the bytes that the block has processed, from which reports compute a bandwidth. n below 0 is
+// ignored, and so is everything after the end.
+func (b Block) AddBytes(n int64) {
+	if b.p != nil {
+		b.p.agg.AddBytes(b.trace, b.span, n)
+	}
+}
+
+type blockKey struct{}
+
+// Context returns the context given to [Profiler.Block] with the block in it: spans and blocks started with it are
+// children of the block. It allocates; from the first call on, every start of a span looks for blocks in its
+// context, which takes some 10 ns.
+func (b Block) Context() context.Context {
+	if b.p == nil {
+		if b.ctx == nil {
+			return context.Background()
+		}
+		return b.ctx
+	}
+	b.p.contexts.Store(true)
+	return context.WithValue(b.ctx, blockKey{}, &b)
+}
+
+// adoption says that the spans of a trace are recorded in the trace of a block, as its children.
+type adoption struct {
+	trace core.TraceID
+	root  core.SpanID
+}
+
+// adopt makes a span the child of the block in its context, if that is nearer than the parent span.
+func (p *Profiler) adopt(ctx context.Context, s sdktrace.ReadWriteSpan, o *core.Opening) {
+	a, adopted := p.adoption(o.Trace)
+	if adopted {
+		o.Trace = a.trace
+	}
+	// The block is nearer than the parent if the parent is the span that the block itself was started in.
+	b, ok := ctx.Value(blockKey{}).(*Block)
+	if !ok || b.p != p || b.near != core.SpanID(s.Parent().SpanID()) {
+		return
+	}
+	if b.trace == o.Trace {
+		o.Parent = b.span
+		return
+	}
+	if adopted {
+		return
+	}
+	if p.adoptedCount.Load() >= int64(p.config.limits.MaxActive) {
+		return
+	}
+	p.adopted.Store(o.Trace, adoption{b.trace, o.Span})
+	p.adoptedCount.Add(1)
+	o.Trace, o.Parent = b.trace, b.span
+}
+
+func (p *Profiler) adoption(t core.TraceID) (adoption, bool) {
+	if p.adoptedCount.Load() == 0 {
+		return adoption{}, false
+	}
+	a, ok := p.adopted.Load(t)
+	if !ok {
+		return adoption{}, false
+	}
+	return a.(adoption), true
+}
+
+// unadopt leads the end of a span to the trace that adopted it. The end of the first span of a trace ends the adoption.
+func (p *Profiler) unadopt(c *core.Closing) {
+	a, ok := p.adoption(c.Trace)
+	if !ok {
+		return
+	}
+	if a.root == c.Span {
+		p.adopted.Delete(c.Trace)
+		p.adoptedCount.Add(-1)
+	}
+	c.Trace, c.Exemplar = a.trace, core.SpanID{}
+}

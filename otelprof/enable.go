@@ -1,0 +1,54 @@
+package otelprof
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// The switches have three levels: global, profiler, track. A span or block is recorded if the global switch and the
+// profiler's are on when it starts and when it ends, and its track's is on when it ends: never half.
+
+var (
+	globalOff atomic.Bool
+	// globalSince is when the global switch was last switched on, in ns since the Unix epoch; 0 if never.
+	globalSince atomic.Int64
+)
+
+// SetGlobalEnabled switches all profilers of the process on or off (level 1). They are on at first. While off, a span
+// costs a few nanoseconds.
+func SetGlobalEnabled(on bool) {
+	if globalOff.Swap(!on) && on {
+		globalSince.Store(time.Now().UnixNano())
+	}
+}
+
+// GlobalEnabled reports whether the profilers of the process are on.
+func GlobalEnabled() bool { return !globalOff.Load() }
+
+// SetEnabled switches the profiler on or off (level 2), at any time, also while spans are open.
+func (p *Profiler) SetEnabled(on bool) {
+	if !p.on.Swap(on) && on {
+		p.onSince.Store(p.agg.Now())
+	}
+}
+
+// Enabled reports whether the profiler's own switch is on.
+func (p *Profiler) Enabled() bool { return p.on.Load() }
+
+// SetTrackEnabled switches a track on or off (level 3). While it is off its spans are left out of the profile, and their
+// time and their children count for the span around them.
+func (p *Profiler) SetTrackEnabled(track string, on bool) { p.agg.SetTrackEnabled(track, on) }
+
+// TrackEnabled reports whether a track is on.
+func (p *Profiler) TrackEnabled(track string) bool { return p.agg.TrackEnabled(track) }
+
+func (p *Profiler) recording() bool {
+	return p.on.Load() && !globalOff.Load() && !p.stopped.Load()
+}
+
+// sawStart reports whether the profiler was on at a moment, so that it has seen a span that started then, or would
+// have if it had been registered.
+func (p *Profiler) sawStart(moment int64) bool {
+	since := max(p.onSince.Load(), globalSince.Load())
+	return since == 0 || moment >= since
+}

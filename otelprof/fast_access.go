@@ -1,0 +1,157 @@
+package otelprof
+
+import (
+	"context"
+	"reflect"
+	"sync"
+	"unsafe"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"time"
+)
+
+// fastAccess reads the private fields of the SDK's spans in place of the accessors, which copy the whole span each time
+// (at the end) or take its lock (at the start). It is used only for spans of exactly the types that were checked:
+// each field was found by name and type through reflection, and what it holds compared with the accessor, on
+// spans made for that purpose. With any other SDK or any other span the accessors are used.
+//
+// Only fields that never change are read: the span at its end is a snapshot of its own, and of the live span
+// at its start the ids and the parent, which are set before anyone else sees it.
+type fastAccess struct {
+	ended, started unsafe.Pointer // the itabs of the checked types
+
+	name, context, kind, start, end, attributes, status, scope uintptr
+
+	startedContext, startedParent uintptr
+}
+
+// sdkAccess returns the fast access to the SDK that is linked in, nil if it is not as expected.
+var sdkAccess = sync.OnceValue(func() *fastAccess {
+	probe := &probe{}
+	tp := sdktrace.NewTracerProvider(
+		sdktrace.WithSpanProcessor(probe), sdktrace.WithSampler(sdktrace.AlwaysSample()), sdktrace.WithResource(resource.Empty()),
+	)
+	ctx, parent := tp.Tracer("otelprof/probe").Start(context.Background(), "parent", trace.WithSpanKind(trace.SpanKindServer))
+	_, child := tp.Tracer("otelprof/probe/child").Start(ctx, "child", trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(attribute.String("key", "value"), attribute.Int("other", 2)))
+	child.SetStatus(codes.Error, "probe")
+	child.End()
+	parent.End(trace.WithTimestamp(time.Now().Add(time.Second)))
+	return probe.access
+})
+
+// probe is a processor that derives the layout from the first span and drops it again if any span disagrees.
+type probe struct {
+	access *fastAccess
+	failed bool
+}
+
+func (p *probe) OnStart(_ context.Context, s sdktrace.ReadWriteSpan) {
+	if p.access == nil && !p.failed {
+		p.access = &fastAccess{}
+		p.check(p.access.learnStarted(s))
+	}
+	if p.access != nil {
+		sc, parent := p.access.spanContexts(s)
+		p.check(sc != nil && sc.Equal(s.SpanContext()) && parent.Equal(s.Parent()))
+	}
+}
+
+func (p *probe) OnEnd(s sdktrace.ReadOnlySpan) {
+	if p.access == nil {
+		return
+	}
+	if p.access.ended == nil {
+		p.check(p.access.learnEnded(s))
+	}
+	if p.access != nil {
+		var got, want spanView
+		ok := p.access.read(s, &got)
+		want.read(s)
+		p.check(ok && reflect.DeepEqual(got, want))
+	}
+}
+
+func (p *probe) check(ok bool) {
+	if !ok {
+		p.access, p.failed = nil, true
+	}
+}
+
+func (*probe) Shutdown(context.Context) error   { return nil }
+func (*probe) ForceFlush(context.Context) error { return nil }
+
+func (f *fastAccess) learnStarted(s sdktrace.ReadWriteSpan) bool {
+	t := structBehind(s)
+	f.started, _ = words(unsafe.Pointer(&s))
+	return field[trace.SpanContext](t, "spanContext", &f.startedContext) && field[trace.SpanContext](t, "parent", &f.startedParent)
+}
+
+func (f *fastAccess) learnEnded(s sdktrace.ReadOnlySpan) bool {
+	t := structBehind(s)
+	f.ended, _ = words(unsafe.Pointer(&s))
+	return field[string](t, "name", &f.name) &&
+		field[trace.SpanContext](t, "spanContext", &f.context) &&
+		field[trace.SpanKind](t, "spanKind", &f.kind) &&
+		field[time.Time](t, "startTime", &f.start) &&
+		field[time.Time](t, "endTime", &f.end) &&
+		field[[]attribute.KeyValue](t, "attributes", &f.attributes) &&
+		field[sdktrace.Status](t, "status", &f.status) &&
+		field[instrumentation.Scope](t, "instrumentationScope", &f.scope)
+}
+
+// structBehind returns the type of the struct that an interface points at, nil if it holds no such pointer.
+func structBehind(v any) reflect.Type {
+	if t := reflect.TypeOf(v); t != nil && t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct {
+		return t.Elem()
+	}
+	return nil
+}
+
+// field finds the offset of a field with a name and the type T.
+func field[T any](t reflect.Type, name string, offset *uintptr) bool {
+	if t == nil {
+		return false
+	}
+	f, ok := t.FieldByName(name)
+	*offset = f.Offset
+	return ok && len(f.Index) == 1 && f.Type == reflect.TypeFor[T]()
+}
+
+// words returns the two words of an interface with methods: its itab, which is one for each type, and its pointer.
+func words(iface unsafe.Pointer) (itab, data unsafe.Pointer) {
+	w := (*[2]unsafe.Pointer)(iface)
+	return w[0], w[1]
+}
+
+// spanContexts returns the contexts of a live span and of its parent, nil if the span is of another type.
+func (f *fastAccess) spanContexts(s sdktrace.ReadWriteSpan) (span, parent *trace.SpanContext) {
+	itab, data := words(unsafe.Pointer(&s))
+	if itab != f.started || data == nil {
+		return nil, nil
+	}
+	return (*trace.SpanContext)(unsafe.Add(data, f.startedContext)), (*trace.SpanContext)(unsafe.Add(data, f.startedParent))
+}
+
+// read fills in the view of an ended span. It returns false if the span is of another type.
+func (f *fastAccess) read(s sdktrace.ReadOnlySpan, v *spanView) bool {
+	itab, data := words(unsafe.Pointer(&s))
+	if itab != f.ended || data == nil {
+		return false
+	}
+	sc := (*trace.SpanContext)(unsafe.Add(data, f.context))
+	v.traceID, v.spanID, v.sampled = sc.TraceID(), sc.SpanID(), sc.IsSampled()
+	v.name = *(*string)(unsafe.Add(data, f.name))
+	v.scope = (*instrumentation.Scope)(unsafe.Add(data, f.scope)).Name
+	v.kind = *(*trace.SpanKind)(unsafe.Add(data, f.kind))
+	v.start = *(*time.Time)(unsafe.Add(data, f.start))
+	v.end = *(*time.Time)(unsafe.Add(data, f.end))
+	v.failed = (*sdktrace.Status)(unsafe.Add(data, f.status)).Code == codes.Error
+	v.attributes = *(*[]attribute.KeyValue)(unsafe.Add(data, f.attributes))
+	return true
+}
