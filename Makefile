@@ -1,0 +1,71 @@
+# One word per habit: "make" alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint cover race bench fuzz fmt vuln setup clean
+
+GO ?= go
+# What make run passes to the example, such as ARGS="--rate 500 --duration 10s"; "make run ARGS=--help" lists all.
+ARGS ?=
+# How long make fuzz spends on each target.
+FUZZTIME ?= 20s
+
+LIBRARY := ./core/... ./otelprof/... ./report/...
+# "work" is the go command's name for all packages of all modules in go.work.
+WORK := work
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build the example webshop, run it under load and show its profile live; Ctrl-C ends it
+	$(GO) build -o bin/webshop ./examples/webshop
+	@bin/webshop $(ARGS)
+
+test: lint cover race ## everything that proves the library; needs no root
+
+lint: bin/staticcheck ## gofmt, vet and staticcheck over all modules
+	@files=$$(gofmt -l .) && test -z "$$files" || { echo "not formatted, run make fmt: $$files"; exit 1; }
+	$(GO) vet $(WORK)
+	bin/staticcheck $(WORK)
+
+cover: ## the library's tests without the race detector; coverage of each package must be above 90 %
+	$(GO) test -coverprofile=coverage.out $(LIBRARY)
+	$(GO) run ./internal/covergate -above 90 -profile coverage.out
+
+race: ## all tests of all modules with the race detector, those named ConcurrentSafe 100 times
+	$(GO) test -race -run ConcurrentSafe -count 100 $(LIBRARY)
+	$(GO) test -race -timeout 20m $(WORK)
+
+bench: ## what the library costs beside its peers, measured on this machine, into BENCHMARKS.md
+	$(GO) run ./bench
+
+fuzz: ## every fuzz target of every module for FUZZTIME (20s) each
+	@for pkg in $$($(GO) list $(WORK)); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+fmt: ## format all Go files
+	gofmt -w .
+
+# govulncheck exits with 3 when it found something and with 1 when it could not look.
+vuln: bin/govulncheck ## known vulnerabilities in what the library calls, if the database can be reached
+	@out=$$(bin/govulncheck ./... 2>&1); code=$$?; echo "$$out"; \
+	case "$$code $$out" in \
+		"1 "*"fetching vulnerabilities"*) echo "The vulnerability database could not be reached: NOTHING WAS CHECKED." ;; \
+		*) exit $$code ;; \
+	esac
+
+setup: ## install what the skipped tests need (Debian, as root): a browser, an emulator of arm64, npm packages
+	apt-get update
+	apt-get install --yes --no-install-recommends chromium qemu-user-static
+	npm ci --prefix report/html/browsertest
+
+clean: ## remove what these commands made
+	rm -rf bin coverage.out webshop-profile
+
+# The tools live in a module of their own outside go.work: see tools/go.mod.
+bin/staticcheck: tools/go.mod tools/go.sum
+	cd tools && GOWORK=off $(GO) build -o ../$@ honnef.co/go/tools/cmd/staticcheck
+
+bin/govulncheck: tools/go.mod tools/go.sum
+	cd tools && GOWORK=off $(GO) build -o ../$@ golang.org/x/vuln/cmd/govulncheck

@@ -1,0 +1,4 @@
+// Package core breaks the rule that nothing points backwards.
+package core
+
+import _ "example.test/backwards/report"

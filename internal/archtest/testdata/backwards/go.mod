@@ -1,0 +1,3 @@
+module example.test/backwards
+
+go 1.26.0
