@@ -22,12 +22,12 @@ func spread(s sample) string { return whole(s.median()) + " ± " + whole(s.mad()
 
 // duration returns ns with a unit and three digits.
 func duration(ns float64) string {
-	switch {
-	case ns < 1e3:
+	switch a := math.Abs(ns); {
+	case a < 999.5:
 		return digits(ns) + " ns"
-	case ns < 1e6:
+	case a < 999.5e3:
 		return digits(ns/1e3) + " µs"
-	case ns < 1e9:
+	case a < 999.5e6:
 		return digits(ns/1e6) + " ms"
 	}
 	return digits(ns/1e9) + " s"
@@ -35,10 +35,10 @@ func duration(ns float64) string {
 
 // bytes returns a number of bytes with a binary unit.
 func bytes(n float64) string {
-	switch {
-	case math.Abs(n) < 1<<10:
+	switch a := math.Abs(n); {
+	case a < 1<<10:
 		return whole(n) + " B"
-	case math.Abs(n) < 1<<20:
+	case a < 1<<20:
 		return digits(n/(1<<10)) + " KiB"
 	}
 	return digits(n/(1<<20)) + " MiB"
@@ -46,10 +46,10 @@ func bytes(n float64) string {
 
 // digits returns a number below 1024 with three digits.
 func digits(v float64) string {
-	switch {
-	case v < 9.995:
+	switch a := math.Abs(v); {
+	case a < 9.995:
 		return decimals(v, 2)
-	case v < 99.95:
+	case a < 99.95:
 		return decimals(v, 1)
 	}
 	return whole(v)

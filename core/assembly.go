@@ -203,27 +203,34 @@ func (a *Aggregator) borrow(sh *shard) bool {
 	}
 }
 
-// reclaim gives up the oldest traces of one shard after another, until at least one record is free.
+// reclaim makes at least one record free: it takes back what shards do not use of their credit. If they use it
+// all, it gives up the oldest traces of one.
 func (a *Aggregator) reclaim() {
+	for i := range a.shards {
+		a.repay(&a.shards[i], false)
+	}
 	for range a.shards {
-		sh := &a.shards[uint64(a.hand.Add(1))&a.mask]
-		sh.mu.Lock()
-		// Half of what is open here, so that the next thousand spans need not come back.
-		for goal := sh.open / 2; sh.open > goal; {
-			t := sh.oldest()
-			if t == nil || t.copied {
-				break
-			}
-			a.evict(sh, t)
-		}
-		freed := sh.credit - sh.open
-		sh.credit = sh.open
-		a.credits.Add(int64(freed))
-		sh.mu.Unlock()
-		if freed > 0 {
+		if a.credits.Load() > 0 {
 			return
 		}
+		a.repay(&a.shards[uint64(a.hand.Add(1))&a.mask], true)
 	}
+}
+
+// repay takes back the credit that a shard does not use, with evict after giving up half of what is open there, so
+// that the next thousand spans need not come back.
+func (a *Aggregator) repay(sh *shard, evict bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for goal := sh.open / 2; evict && sh.open > goal; {
+		t := sh.oldest()
+		if t == nil || t.copied {
+			break
+		}
+		a.evict(sh, t)
+	}
+	a.credits.Add(int64(sh.credit - sh.open))
+	sh.credit = sh.open
 }
 
 // evict gives up the open records of a trace and files the others.

@@ -191,16 +191,16 @@ func requireOrder(t *testing.T, changes []Change, i int) {
 	}
 }
 
-// TestDiffFalseAlarms compares runs of a program in which nothing changed, with 40 blocks of all shapes. That any of them
+// TestDiffFalseAlarms compares runs of a program in which nothing changed, with 24 blocks of all shapes. That any of them
 // is called significant must be no more likely than Alpha, however many there are.
 func TestDiffFalseAlarms(t *testing.T) {
-	const runs, alpha = 300, 0.05
+	const runs, alpha = 200, 0.05
 	r := newRand(2)
 	profile := func() *Snapshot {
 		stats := map[string]Stats{}
 		for _, name := range slices.Sorted(maps.Keys(populations)) { // a fixed order of draws
-			for _, copy := range []string{" 1", " 2", " 3", " 4", " 5"} {
-				stats[name+copy] = sample(r, populations[name], 30+r.IntN(100))
+			for _, copy := range []string{" 1", " 2", " 3"} {
+				stats[name+copy] = sample(r, populations[name], 30+r.IntN(40))
 			}
 		}
 		return profileOf(stats)
@@ -218,7 +218,7 @@ func TestDiffFalseAlarms(t *testing.T) {
 // TestDiffOfDependentObservations shows what MinChange is for. The durations of successive calls are correlated by 0.95, as
 // when a disk is slow for a while: the p-value alone is then wrong most of the time, the verdict is not.
 func TestDiffOfDependentObservations(t *testing.T) {
-	const runs = 100
+	const runs = 50
 	r := newRand(3)
 	correlated := func(median float64) sampler {
 		state := r.NormFloat64()
@@ -229,9 +229,9 @@ func TestDiffOfDependentObservations(t *testing.T) {
 	}
 	significant, alarms, found := 0, 0, 0
 	for range runs {
-		before := profileOf(map[string]Stats{"x": sample(r, correlated(1e6), 10_000)})
-		after := profileOf(map[string]Stats{"x": sample(r, correlated(1e6), 10_000)})
-		worse := profileOf(map[string]Stats{"x": sample(r, correlated(1.2e6), 10_000)})
+		before := profileOf(map[string]Stats{"x": sample(r, correlated(1e6), 5_000)})
+		after := profileOf(map[string]Stats{"x": sample(r, correlated(1e6), 5_000)})
+		worse := profileOf(map[string]Stats{"x": sample(r, correlated(1.2e6), 5_000)})
 		c := Diff(before, after, DiffOptions{})
 		if c.Blocks[0].Durations.Q < c.Options.Alpha {
 			significant++

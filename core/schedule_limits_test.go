@@ -138,5 +138,12 @@ func TestScheduleWithFewSites(t *testing.T) {
 
 // Without a tree there are blocks alone, and their self times are those with a tree.
 func TestScheduleWithoutTree(t *testing.T) {
-	t.Skip("see below")
+	for _, limits := range []Limits{DefaultLimits(), limitsWith(func(l *Limits) { l.MaxPending = 3 })} {
+		early := limits.MaxPending == 3
+		runSchedules(t, 20, 400, scheduleKind{limits: limits, noTree: true, early: early, compare: func(s *schedule, got *Snapshot) {
+			require.NoError(s.t, got.Validate())
+			require.Empty(s.t, got.Nodes)
+			requireSameEntries(s.t, s.model.profile().used(), flat(got).used())
+		}})
+	}
 }

@@ -33,6 +33,7 @@ type scheduleKind struct {
 	// plain: spans have neither places nor bytes, and all ends may be counted as unstarted: nothing is lost with the
 	// record of a span.
 	plain bool
+	noTree bool
 	// absurd: moments and durations are at the ends of their range now and then, so that sums saturate.
 	absurd  bool
 	compare func(s *schedule, got *Snapshot)
@@ -50,7 +51,7 @@ func newSchedule(t testing.TB, kind scheduleKind, choose func(n int) int) *sched
 		s.compare = (*schedule).compareExactly
 	}
 	var err error
-	s.agg, err = New(Config{Name: "oracle", Limits: kind.limits, Describe: func(ref any) (*Label, int64) {
+	s.agg, err = New(Config{Name: "oracle", Limits: kind.limits, NoTree: kind.noTree, Describe: func(ref any) (*Label, int64) {
 		span := ref.(*oracleSpan)
 		if span.nameless {
 			return nil, math.MaxInt64

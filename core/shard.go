@@ -40,9 +40,12 @@ type shard struct {
 // maxFree is how many empty traces a shard keeps for reuse.
 const maxFree = 16
 
+// hashTrace spreads ids that are not random, such as those of nameTrace, too: every bit of the id reaches the low half,
+// which is for the table, and the high half, which is for the choice of the shard.
 func hashTrace(t *TraceID) uint64 {
 	h := binary.LittleEndian.Uint64(t[:8]) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(t[8:]), 32)
-	return h * 0x9E3779B97F4A7C15
+	hi, lo := bits.Mul64(h, 0x9E3779B97F4A7C15)
+	return hi ^ lo
 }
 
 func (s SpanID) id() uint64 { return binary.LittleEndian.Uint64(s[:]) }

@@ -11,6 +11,9 @@ import (
 // case, or CONFIG.
 const variablePrefix = "OTELPROF_"
 
+// testPrefix marks variables that steer this project's own tests. They are no settings.
+const testPrefix = variablePrefix + "TEST_"
+
 // configFileVariable names the configuration file.
 const configFileVariable = variablePrefix + "CONFIG"
 
@@ -78,7 +81,10 @@ func (e environment) unknownVariables() error {
 	var errs []error
 	for _, v := range e.vars {
 		name, value, _ := strings.Cut(v, "=")
-		if strings.HasPrefix(name, variablePrefix) && !isKnown[name] && value != "" {
+		if !strings.HasPrefix(name, variablePrefix) || strings.HasPrefix(name, testPrefix) {
+			continue
+		}
+		if !isKnown[name] && value != "" {
 			errs = append(errs, unknown("environment variable", name, known))
 		}
 	}

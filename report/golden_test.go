@@ -35,6 +35,9 @@ func TestGoldenFormats(t *testing.T) {
 			continue // not text to be compared line by line: they have tests of their own
 		}
 		for _, name := range []string{"empty", "shop", "hostile", "recursion", "overflow"} {
+			if name == "hostile" && (f.Name == "prometheus" || f.Name == "openmetrics") {
+				continue // long, and read back by TestPrometheusIsWellFormed
+			}
 			t.Run(f.Name+"/"+name, func(t *testing.T) {
 				var b bytes.Buffer
 				require.NoError(t, f.Write(&b, fixtures()[name]))

@@ -11,11 +11,11 @@ import (
 	"github.com/stichotrope/stichotrope-go/core"
 )
 
-// skipOrFail skips a test for want of a tool, and fails it where OTELPROF_REQUIRE_BROWSER says that setup has installed it.
+// skipOrFail skips a test for want of a tool, and fails it where OTELPROF_TEST_REQUIRE_BROWSER says that setup has installed it.
 func skipOrFail(t *testing.T, reason string) {
 	t.Helper()
-	if os.Getenv("OTELPROF_REQUIRE_BROWSER") == "1" {
-		t.Fatalf("%s, and OTELPROF_REQUIRE_BROWSER=1", reason)
+	if os.Getenv("OTELPROF_TEST_REQUIRE_BROWSER") == "1" {
+		t.Fatalf("%s, and OTELPROF_TEST_REQUIRE_BROWSER=1", reason)
 	}
 	t.Skip(reason)
 }

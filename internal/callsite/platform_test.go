@@ -13,7 +13,7 @@ import (
 // The tests of this package also run as programs for other platforms: for arm64 under the user-mode emulation of
 // QEMU, which is the Debian package qemu-user-static; for 386, which has neither frame pointers nor 64 bits; and with
 // runtime.Callers instead of frame pointers. Where an emulator is needed and missing, its part is skipped, unless
-// OTELPROF_REQUIRE_QEMU=1 says that it has to be there.
+// OTELPROF_TEST_REQUIRE_QEMU=1 says that it has to be there.
 func TestOtherPlatforms(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles for other platforms, which -short leaves out")
@@ -51,8 +51,8 @@ func emulator(t *testing.T, name string) string {
 			return path
 		}
 	}
-	if os.Getenv("OTELPROF_REQUIRE_QEMU") == "1" {
-		t.Fatalf("%s is missing, but OTELPROF_REQUIRE_QEMU=1 requires it", name)
+	if os.Getenv("OTELPROF_TEST_REQUIRE_QEMU") == "1" {
+		t.Fatalf("%s is missing, but OTELPROF_TEST_REQUIRE_QEMU=1 requires it", name)
 	}
 	t.Skipf("%s is missing: install the package qemu-user-static", name)
 	return ""
