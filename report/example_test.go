@@ -35,9 +35,9 @@ func ExampleTable() {
 	// window 10.0 s, 2025-01-02T03:04:05Z to 2025-01-02T03:04:15Z
 	// spans 4, sites 2, tracks 2, self time 50.0 ms
 	//
-	// calls  errors    total     self  self%     mean      p50      p99      max  name                   track     location
-	//     2       0  50.0 ms  10.0 ms  20.0%  25.0 ms  20.1 ms  29.9 ms  30.0 ms  GET /cart (server)     otelhttp  shop/cart.go:12
-	//     2       1  40.0 ms  40.0 ms  80.0%  20.0 ms  15.0 ms  24.9 ms  25.0 ms  SELECT items (client)  otelsql
+	// name                   calls  errors    total     self  self%     mean      p50      p99      max  location         track
+	// GET /cart (server)         2       0  50.0 ms  10.0 ms  20.0%  25.0 ms  20.1 ms  29.9 ms  30.0 ms  shop/cart.go:12  otelhttp
+	// SELECT items (client)      2       1  40.0 ms  40.0 ms  80.0%  20.0 ms  15.0 ms  24.9 ms  25.0 ms                   otelsql
 }
 
 func ExampleTree() {

@@ -28,19 +28,47 @@ func (c cell) width() int { return displayWidth(c.text) + displayWidth(c.note) }
 
 const columnGap = "  "
 
-// write writes the titles and the rows. Every row must have a cell for each column.
-func (g *grid) write(w *bufio.Writer, color bool) {
-	titles := make([]cell, len(g.columns))
+// fit drops columns from the right until a line is no wider than width, but never the first. A width of 0 or less is
+// no limit.
+func (g *grid) fit(width int) *grid {
+	if width <= 0 {
+		return g
+	}
+	line := -len(columnGap)
+	for n, w := range g.widths() {
+		if line += len(columnGap) + w; line <= width || n == 0 {
+			continue
+		}
+		g.columns = g.columns[:n]
+		for i := range g.rows {
+			g.rows[i] = g.rows[i][:n]
+		}
+		break
+	}
+	return g
+}
+
+// widths returns the width of each column.
+func (g *grid) widths() []int {
 	widths := make([]int, len(g.columns))
 	for i, c := range g.columns {
-		titles[i] = cell{text: c.title, style: bold}
-		widths[i] = titles[i].width()
+		widths[i] = displayWidth(c.title)
 	}
 	for _, row := range g.rows {
 		for i, c := range row {
 			widths[i] = max(widths[i], c.width())
 		}
 	}
+	return widths
+}
+
+// write writes the titles and the rows. Every row must have a cell for each column.
+func (g *grid) write(w *bufio.Writer, color bool) {
+	titles := make([]cell, len(g.columns))
+	for i, c := range g.columns {
+		titles[i] = cell{text: c.title, style: bold}
+	}
+	widths := g.widths()
 	g.writeRow(w, titles, widths, color)
 	for _, row := range g.rows {
 		g.writeRow(w, row, widths, color)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"path"
@@ -17,13 +18,16 @@ type TableOptions struct {
 	// Top is how many rows to show. The others are summed up in one row "(N more)". 0 and less show all.
 	Top int
 	// Width is the largest number of terminal columns for a name, track or location, of which the rest is cut;
-	// 0 means 60, less than 0 no limit.
+	// 0 means 60, 24 for a track, whose end is kept; less than 0 no limit.
 	Width int
+	// LineWidth is the width of the terminal. The last columns are left out as far as it takes to fit a line into
+	// it. 0 and less mean no limit.
+	LineWidth int
 	// Color marks titles, errors and warnings by ANSI colours. See [IsColorTerminal].
 	Color bool
 }
 
-// Table writes the blocks as a table for a terminal: one row per site, figures first, in human units. Columns for
+// Table writes the blocks as a table for a terminal: one row per site, with figures in human units. Columns for
 // open spans and for bytes appear only if there are any. Bandwidth is bytes per second of total time.
 //
 // Names are shown so that they cannot act on the terminal: control characters (and so ANSI sequences),
@@ -33,15 +37,12 @@ func Table(w io.Writer, s *core.Snapshot, o TableOptions) error {
 	if err != nil {
 		return fmt.Errorf("table: %w", err)
 	}
-	if o.Width == 0 {
-		o.Width = 60
-	}
 	bw := bufio.NewWriter(w)
 	writeHeader(bw, s, o.Color)
 	if len(s.Blocks) == 0 {
 		bw.WriteString("nothing recorded\n")
 	} else {
-		tableGrid(s, key, o).write(bw, o.Color)
+		tableGrid(s, key, o).fit(o.LineWidth).write(bw, o.Color)
 	}
 	if err := bw.Flush(); err != nil {
 		return fmt.Errorf("write table: %w", err)
@@ -56,33 +57,52 @@ func tableGrid(s *core.Snapshot, key SortKey, o TableOptions) *grid {
 		shown = min(shown, o.Top)
 	}
 	figures := tableFigures(s)
-	g := &grid{}
+	g := &grid{columns: []column{{"name", true}}}
 	for _, f := range figures {
 		g.columns = append(g.columns, column{title: f.title})
 	}
-	g.columns = append(g.columns, column{"name", true}, column{"track", true}, column{"location", true})
+	g.columns = append(g.columns, column{"location", true}, column{"track", true})
+	row := func(name cell, stats *core.Stats, location, track cell) {
+		cells := append([]cell{name}, figureCells(figures, stats)...)
+		g.rows = append(g.rows, append(cells, location, track))
+	}
 	for _, i := range order[:shown] {
-		b := &s.Blocks[i]
-		g.rows = append(g.rows, append(figureCells(figures, &b.Stats), siteCells(b.Site, o.Width)...))
+		site := s.Blocks[i].Site
+		row(nameCell(site, o.Width), &s.Blocks[i].Stats, locationCell(site, o.Width), trackCell(site, o.Width))
 	}
 	if rest := order[shown:]; len(rest) > 0 {
 		var sum core.Stats
 		for _, i := range rest {
 			sum = sum.Merge(s.Blocks[i].Stats)
 		}
-		g.rows = append(g.rows, append(figureCells(figures, &sum), moreCell(len(rest)), cell{}, cell{}))
+		row(moreCell(len(rest)), &sum, cell{}, cell{})
 	}
 	return g
 }
 
 func moreCell(n int) cell { return cell{text: "(" + strconv.Itoa(n) + " more)", style: dim} }
 
-func siteCells(s core.Site, width int) []cell {
-	name := cell{text: clip(siteName(s), width)}
+// What a name or location, and a track, may take of the width of a table by default.
+const (
+	defaultWidth      = 60
+	defaultTrackWidth = 24
+)
+
+func nameCell(s core.Site, width int) cell {
+	c := cell{text: clip(siteName(s), cmp.Or(width, defaultWidth))}
 	if s.Kind != core.KindUnspecified && s.Kind != core.KindInternal {
-		name.note = " (" + s.Kind.String() + ")"
+		c.note = " (" + s.Kind.String() + ")"
 	}
-	return []cell{name, {text: clip(visible(s.Track), width)}, {text: clip(shortLocation(s), width), style: dim}}
+	return c
+}
+
+func locationCell(s core.Site, width int) cell {
+	return cell{text: clip(shortLocation(s), cmp.Or(width, defaultWidth)), style: dim}
+}
+
+// trackCell cuts at the front: the names of instrumentation scopes are import paths, which differ at the end.
+func trackCell(s core.Site, width int) cell {
+	return cell{text: clipFront(visible(s.Track), cmp.Or(width, defaultTrackWidth))}
 }
 
 // shortLocation returns the location with the last folder of the path alone, which is enough to recognise it.

@@ -3,7 +3,9 @@ package report_test
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,19 +15,17 @@ import (
 	"github.com/stichotrope/stichotrope-go/report"
 )
 
-// tableNames returns the names in a table in the order of its rows, which is what comes after the last figure.
+// tableNames returns the names in a table in the order of its rows, which is what comes first.
 func tableNames(t *testing.T, s *core.Snapshot, o report.TableOptions) []string {
 	t.Helper()
 	var b bytes.Buffer
 	require.NoError(t, report.Table(&b, s, o))
 	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
-	title := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "calls  errors") })
+	title := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "name ") })
 	require.GreaterOrEqual(t, title, 0)
-	at := strings.Index(lines[title], "name")
 	var names []string
 	for _, line := range lines[title+1:] {
-		row := []rune(line)
-		name, _, _ := strings.Cut(string(row[at:]), "  ")
+		name, _, _ := strings.Cut(line, "  ")
 		names = append(names, name)
 	}
 	return names
@@ -79,12 +79,14 @@ func TestTableAddsUpTheRest(t *testing.T) {
 	for _, top := range []int{1, 3, len(s.Blocks) - 1} {
 		var b bytes.Buffer
 		require.NoError(t, report.Table(&b, s, report.TableOptions{Top: top}))
-		_, rows, _ := strings.Cut(b.String(), "location\n")
+		_, rows, _ := strings.Cut(b.String(), "track\n")
 		var calls, errors uint64
 		for _, line := range strings.Split(strings.TrimSuffix(rows, "\n"), "\n") {
-			var c, e uint64
-			_, err := fmt.Sscan(line, &c, &e)
-			require.NoError(t, err, line)
+			// The calls and the errors stand before the first figure with a unit.
+			figures := regexp.MustCompile(`  (\d+) +(\d+) +\d[\d.]* [nµm]?s  `).FindStringSubmatch(line)
+			require.NotNil(t, figures, line)
+			c, _ := strconv.ParseUint(figures[1], 10, 64)
+			e, _ := strconv.ParseUint(figures[2], 10, 64)
 			calls, errors = calls+c, errors+e
 		}
 		require.Equal(t, s.Total().Count, calls)
@@ -111,7 +113,28 @@ func TestTableBandwidth(t *testing.T) {
 	p.record(observation{duration: ms, self: ms}, core.Site{Name: "idle"})
 	var b bytes.Buffer
 	require.NoError(t, report.Table(&b, p.snapshot(), report.TableOptions{}))
-	require.Contains(t, b.String(), "1.00 MiB  2.00 MiB  slow")
-	require.Contains(t, b.String(), "1.00 MiB         -  instant")
-	require.Contains(t, b.String(), "       0         0  idle")
+	require.Contains(t, b.String(), "500 ms  1.00 MiB  2.00 MiB")
+	require.Contains(t, b.String(), "       0  1.00 MiB         -\n")
+	require.Contains(t, b.String(), "1.00 ms         0         0\n")
+}
+
+// TestTableFitsTheTerminal: columns go from the right, whole ones, and the names stay.
+func TestTableFitsTheTerminal(t *testing.T) {
+	p := newProfile("narrow")
+	p.record(observation{duration: ms, self: ms}, core.Site{Track: "example.com/a/very/long/scope/name", Name: "GET /", File: "/src/shop/main.go", Line: 7})
+	s := p.snapshot()
+	last := func(o report.TableOptions) string {
+		var b bytes.Buffer
+		require.NoError(t, report.Table(&b, s, o))
+		lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+		return lines[len(lines)-1]
+	}
+	whole := last(report.TableOptions{})
+	require.Contains(t, whole, "…/a/very/long/scope/name")
+	require.Equal(t, whole, last(report.TableOptions{LineWidth: len(whole)}))
+	for width := 1; width < len(whole)-2; width++ { // the ellipsis has three bytes and one column
+		line := last(report.TableOptions{LineWidth: width})
+		require.True(t, strings.HasPrefix(whole, line))
+		require.True(t, len(line) <= max(width, len("GET /")), "%q is wider than %d", line, width)
+	}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // displayWidth returns how many columns of a terminal s takes. It expects the result of visible: without
@@ -68,4 +69,20 @@ func clip(s string, width int) string {
 	}
 	b.WriteString("…")
 	return b.String()
+}
+
+// clipFront is clip, but what is cut is the beginning.
+func clipFront(s string, width int) string {
+	if width < 1 || len(s) <= width || displayWidth(s) <= width {
+		return s
+	}
+	n, at := 0, len(s)
+	for at > 0 {
+		r, size := utf8.DecodeLastRuneInString(s[:at])
+		if n += runeWidth(r); n > width-1 {
+			break
+		}
+		at -= size
+	}
+	return "…" + s[at:]
 }

@@ -21,4 +21,10 @@ func TestClip(t *testing.T) {
 	require.Equal(t, "世…", clip("世界世界", 4))
 	require.Equal(t, "世界", clip("世界", 4))
 	require.Equal(t, "…", clip("ab", 1))
+
+	require.Equal(t, "abcdef", clipFront("abcdef", 0))
+	require.Equal(t, "abcdef", clipFront("abcdef", 6))
+	require.Equal(t, "…cdef", clipFront("abcdef", 5))
+	require.Equal(t, "…界", clipFront("世界世界", 4))
+	require.Equal(t, "…", clipFront("ab", 1))
 }
