@@ -11,8 +11,10 @@
 // [runtime.CallersFrames], which happens once per call instruction of the program.
 //
 // Elsewhere, with the build tag otelprof_nofp, and with [Options.Callers] the addresses come from
-// [runtime.Callers] instead, which gives the same locations at ten to thirty times the cost. So they do when
-// the list of frames is broken, which takes assembly of others that misuses the frame pointer register.
+// [runtime.Callers] instead, at ten to sixty times the cost. So they do when the list of frames is broken, which
+// takes assembly of others that misuses the frame pointer register. The locations are the same with one
+// exception: runtime.Callers hides the wrappers that the compiler makes for go and defer statements. It finds
+// nothing for "go tracer.Start(...)", and for "defer tracer.Start(...)" the place where the function ends.
 //
 // # Soundness
 //

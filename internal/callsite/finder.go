@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// maxDepth bounds how many frames lie between a finder and the user.
+// maxDepth bounds how many frames can lie between a finder and the user.
 const maxDepth = 32
 
 // Options say how a [Finder] works. The zero value is good for most programs.
@@ -22,9 +22,9 @@ type Options struct {
 // Finder finds where spans and blocks are started. It is safe for concurrent use and allocates only when it
 // meets an address for the first time.
 type Finder struct {
-	skip    []string
-	pointer bool
-	sites   table
+	skip  []string
+	walks bool // by frame pointers
+	sites table
 	// span and block are the addresses that walks passed before they came to the user.
 	span, block atomic.Pointer[path]
 	unknown     atomic.Uint64
@@ -33,8 +33,8 @@ type Finder struct {
 // New returns a Finder. Empty prefixes in o.Skip, which would skip everything, are ignored.
 func New(o Options) *Finder {
 	f := &Finder{
-		skip:    slices.DeleteFunc(slices.Clone(o.Skip), func(s string) bool { return s == "" }),
-		pointer: canWalk && !o.Callers && walkWorks(),
+		skip:  slices.DeleteFunc(slices.Clone(o.Skip), func(s string) bool { return s == "" }),
+		walks: canWalk && !o.Callers && walkWorks(),
 	}
 	f.sites.init()
 	f.span.Store(&path{started: maxDepth})
@@ -43,18 +43,18 @@ func New(o Options) *Finder {
 }
 
 // FramePointers reports whether the finder follows frame pointers. If not, it uses runtime.Callers.
-func (f *Finder) FramePointers() bool { return f.pointer }
+func (f *Finder) FramePointers() bool { return f.walks }
 
 // Unknown returns how many searches found nothing.
 func (f *Finder) Unknown() uint64 { return f.unknown.Load() }
 
 // Span returns where the user called Start on a tracer. It must be called from the OnStart of a span processor,
-// at any depth: processors that wrap others are passed over. It returns nil when it finds no user frame, as in a
-// goroutine that consists of Start alone.
+// directly or not: processors that wrap others are passed over. It returns nil when it finds no user frame above
+// the SDK among the nearest 32 frames.
 func (f *Finder) Span() *Location { return f.find(&f.span, false) }
 
 // Block returns where the user called a function of the package otelprof. It must be called from that package,
-// at any depth. It returns nil when it finds no user frame.
+// directly or not. It returns nil when it finds no user frame among the nearest 32.
 func (f *Finder) Block() *Location { return f.find(&f.block, true) }
 
 // find walks up the stack to the first user frame, or if passed is false, to the first user frame above the SDK.
@@ -63,7 +63,7 @@ func (f *Finder) Block() *Location { return f.find(&f.block, true) }
 //
 //go:noinline
 func (f *Finder) find(start *atomic.Pointer[path], passed bool) *Location {
-	if !f.pointer {
+	if !f.walks {
 		return f.findByCallers(passed)
 	}
 	p := start.Load()
@@ -91,7 +91,7 @@ func (f *Finder) find(start *atomic.Pointer[path], passed bool) *Location {
 func (f *Finder) findByCallers(passed bool) *Location {
 	var pcs [maxDepth]uintptr
 	for _, limit := range [...]int{8, maxDepth} {
-		n := runtime.Callers(3, pcs[:limit])
+		n := runtime.Callers(3, pcs[:limit]) // without itself, this function, and find
 		above := passed
 		for _, pc := range pcs[:n] {
 			e := f.site(pc)

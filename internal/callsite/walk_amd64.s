@@ -8,8 +8,8 @@
 //	8(BP)  return address into the caller
 //	0(BP)  BP of the caller, which points at the same pair in the caller's frame
 //
-// walk is a leaf without a frame of its own and leaves BP and SP alone, so that BP is the frame of the Go function
-// that calls it: the base of all distances.
+// walk is a leaf without a frame of its own and leaves BP and SP alone, so that BP is the frame
+// of the Go function that calls it: the base of all distances.
 
 // func walk(at uintptr, known *uintptr, n int) (pc, next uintptr, matched int)
 TEXT ·walk(SB), NOSPLIT|NOFRAME, $0-48

@@ -8,8 +8,8 @@
 //	8(R29)  return address into the caller
 //	0(R29)  R29 of the caller, which points at the same pair in the caller's frame
 //
-// walk is a leaf without a frame of its own and leaves R29, R30 and RSP alone, so that R29 is the frame of the Go function
-// that calls it: the base of all distances.
+// walk is a leaf without a frame of its own and leaves R29, R30 and RSP alone, so that R29 is the frame
+// of the Go function that calls it: the base of all distances.
 
 // func walk(at uintptr, known *uintptr, n int) (pc, next uintptr, matched int)
 TEXT ·walk(SB), NOSPLIT|NOFRAME, $0-48
