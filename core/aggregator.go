@@ -18,12 +18,15 @@ type Config struct {
 	Limits Limits
 	// NoTree leaves the call tree out: blocks only. Self times are still exact.
 	NoTree bool
+	// NoSelf leaves self times out: all time is self time.
+	NoSelf bool
 	// Disabled says whether a track is off when it is first seen. It must not call the Aggregator. Nil means that
 	// all are on.
 	Disabled func(track string) bool
 	// Describe returns what is known of an open span from the Ref given to Open: its present label and its start
-	// in ns since the Unix epoch, math.MaxInt64 if unknown. It is called without any lock. Nil, or a nil label,
-	// leaves the span unnamed while it is open: its path counts as that of its parent.
+	// in ns since the Unix epoch, math.MinInt64 if unknown. It is called without any lock. Nil, or a nil label,
+	// leaves the span unnamed while it is open: its path counts as that of its parent. A span with an unknown start
+	// covers all of a parent that ended before it, so that the parent's self time can only rise later.
 	Describe func(ref any) (label *Label, start int64)
 }
 
@@ -57,7 +60,8 @@ func New(c Config) (*Aggregator, error) {
 	if err := c.Limits.Validate(); err != nil {
 		return nil, fmt.Errorf("aggregator: %w", err)
 	}
-	n := 64
+	// Enough that goroutines seldom meet; few enough that their tables and records stay in the cache.
+	n := 8
 	for n < 4*runtime.GOMAXPROCS(0) {
 		n *= 2
 	}
@@ -113,10 +117,14 @@ func (a *Aggregator) Record(l *Label, o *Observation) {
 		sh.mu.Unlock()
 	}
 	d := uint64(min(max(o.Duration, 0), maxMoment))
-	l.state.child(&l.state.root, l.unlocated()).record(&observation{
+	obs := observation{
 		start: clampMoment(o.Start), duration: d, self: d, bytes: o.Bytes,
-		trace: o.Trace, span: o.Span, failed: o.Failed, sampled: o.Sampled,
-	})
+		span: o.Span, failed: o.Failed, sampled: o.Sampled,
+	}
+	if o.Trace != (TraceID{}) {
+		obs.trace = &o.Trace
+	}
+	l.state.child(&l.state.root, l.unlocated()).record(&obs)
 }
 
 // SetTrackEnabled switches a track on or off. While it is off, spans of the track that end are left out, and their

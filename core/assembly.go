@@ -41,6 +41,12 @@ func (a *Aggregator) Open(o *Opening) {
 	if t == nil {
 		t = sh.begin(hash, &o.Trace, a.config.Limits.MaxPending)
 	}
+	if n := len(t.ids); n > 0 && o.Span != (SpanID{}) && t.ids[n-1] == o.Span.id() {
+		// The profiler is registered twice.
+		sh.counters.Duplicates++
+		sh.mu.Unlock()
+		return
+	}
 	parent := int32(-1)
 	if o.Parent != (SpanID{}) {
 		if parent = t.find(o.Parent.id()); parent < 0 {
@@ -87,9 +93,9 @@ type Closing struct {
 	Unstarted bool
 }
 
-// Close notes that a span or block ended. A second Close of the same span is ignored and counted in
-// Counters.Duplicates, provided that it comes soon.
-func (a *Aggregator) Close(c *Closing) {
+// Close notes that a span or block ended, and reports whether it was open. A second Close of the same span is ignored
+// and counted in Counters.Duplicates, provided that it comes soon.
+func (a *Aggregator) Close(c *Closing) bool {
 	label := a.current(c.Label)
 	hash := hashTrace(&c.Trace)
 	sh := &a.shards[hash>>32&a.mask]
@@ -101,13 +107,13 @@ func (a *Aggregator) Close(c *Closing) {
 	}
 	if i < 0 {
 		a.closeUnknown(sh, hash, label, c)
-		return
+		return false
 	}
 	r := &t.records[i]
 	if r.closedAt != open {
 		sh.counters.Duplicates++
 		sh.mu.Unlock()
-		return
+		return false
 	}
 	r.label, r.ref = label, nil
 	r.start, r.bytes, r.exemplar = clampMoment(c.Start), addSat(r.bytes, c.Bytes), c.Exemplar
@@ -126,6 +132,7 @@ func (a *Aggregator) Close(c *Closing) {
 	r.closedAt = int32(len(t.records))
 	a.release(sh, t)
 	sh.mu.Unlock()
+	return true
 }
 
 // release counts one record of t as no longer open and files the trace when it was the last.

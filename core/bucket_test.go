@@ -72,12 +72,3 @@ func TestBucketMiddleIsWithinErrorBound(t *testing.T) {
 		require.LessOrEqual(t, (upper-middle)/upper, 0.0055)
 	}
 }
-
-func BenchmarkBucketIndex(b *testing.B) {
-	v, sum := uint64(1), 0
-	for b.Loop() {
-		v = v*6364136223846793005 + 1442695040888963407
-		sum += BucketIndex(v | 1)
-	}
-	_ = sum
-}

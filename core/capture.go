@@ -16,10 +16,12 @@ type capture struct {
 	state *state
 	reset bool
 	// pending are the statistics of ended spans whose trace is live.
-	pending  map[*site]*stripe
-	active   map[*site]int64
-	stats    map[*node]Stats
+	pending map[*site]*stripe
+	active  map[*site]int64
+	// nodes are all nodes of the tree, parents before children.
+	nodes    []visited
 	counters Counters
+	arena    arena
 }
 
 // Snapshot returns a copy of the whole profile: every span that ended before the call is in it, exactly once. It
@@ -84,7 +86,7 @@ func (a *Aggregator) take(reset bool) *Snapshot {
 	st := a.state.Load()
 	c := &capture{
 		state: st, reset: reset,
-		pending: make(map[*site]*stripe), active: make(map[*site]int64), stats: make(map[*node]Stats),
+		pending: make(map[*site]*stripe), active: make(map[*site]int64),
 	}
 	for i := range a.shards {
 		a.copyShard(&a.shards[i], c)
@@ -127,6 +129,7 @@ func (a *Aggregator) copyShard(sh *shard, c *capture) {
 		if d.label != nil && !d.label.track.off.Load() {
 			c.active[d.label.at(d.place)]++
 		}
+		starts[d.spanKey] = math.MinInt64
 		if d.label != nil {
 			starts[d.spanKey] = d.start
 		}
@@ -159,15 +162,23 @@ func (a *Aggregator) copyLocal(sh *shard, t *local, starts map[spanKey]int64, c 
 	peek.link()
 	for i := range peek.records {
 		r := &peek.records[i]
-		// An open child covers its ended parent from its start on.
-		if r.closedAt == open && r.over >= 0 && peek.records[r.over].closedAt != open {
-			if start, ok := starts[spanKey{t.trace, t.ids[i]}]; ok {
-				r.start, r.end, r.closedAt = start, math.MaxInt64, int32(len(peek.records))
-				r.flags |= forgotten
-			}
+		if r.closedAt != open || r.over < 0 || r.ref == nil {
+			continue
 		}
+		if end := peek.records[r.over].closedAt; end == open || int32(i) >= end {
+			continue // covers nothing yet, or never
+		}
+		start, ok := starts[spanKey{t.trace, t.ids[i]}]
+		if !ok {
+			// The child began after the snapshot, and in the time of its parent, which thus ended later still.
+			peek.records[r.over].flags |= forgotten
+			continue
+		}
+		// An open child covers its ended parent from its start on.
+		r.start, r.end, r.closedAt = start, math.MaxInt64, int32(len(peek.records))
+		r.flags |= forgotten
 	}
-	sh.sweep(&peek, nil)
+	a.sweep(sh, &peek, nil)
 	for i := range peek.records {
 		r := &peek.records[i]
 		if r.closedAt == open || r.flags&(hidden|forgotten) != 0 {
@@ -179,11 +190,12 @@ func (a *Aggregator) copyLocal(sh *shard, t *local, starts map[spanKey]int64, c 
 			p = &stripe{}
 			c.pending[s] = p
 		}
-		o, _ := peek.observe(r)
+		var o observation
+		peek.observe(r, &o)
 		p.add(&o)
-	}
-	if c.reset {
-		t.forget()
+		if c.reset {
+			t.records[i].flags |= forgotten
+		}
 	}
 }
 
@@ -206,17 +218,20 @@ func (a *Aggregator) finishShard(sh *shard) {
 
 // readNodes copies the statistics of all nodes.
 func (c *capture) readNodes() {
-	stack := []*node{&c.state.root, c.state.overflow}
-	for len(stack) > 0 {
-		n := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		if n.site != nil {
-			if s := n.stats(c.reset); s.Count > 0 {
-				c.stats[n] = s
-			}
-		}
-		for child := range n.children.all {
-			stack = append(stack, child)
-		}
+	c.nodes = make([]visited, 0, c.state.nodes.Load()+16)
+	c.readChildren(&c.state.root, -1)
+	c.readNode(c.state.overflow, -1)
+	for i := 0; i < len(c.nodes); i++ {
+		c.readChildren(c.nodes[i].node, int32(i))
 	}
+}
+
+func (c *capture) readChildren(n *node, index int32) {
+	for child := range n.children.all {
+		c.readNode(child, index)
+	}
+}
+
+func (c *capture) readNode(n *node, parent int32) {
+	c.nodes = append(c.nodes, visited{node: n, parent: parent, stats: n.stats(c.reset, &c.arena)})
 }

@@ -3,6 +3,7 @@ package core
 import (
 	"encoding/binary"
 	"math"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,10 +14,11 @@ import (
 func hooked(t *testing.T, limits Limits, hook *func()) *Aggregator {
 	var a *Aggregator
 	a, err := New(Config{Limits: limits, Describe: func(ref any) (*Label, int64) {
+		l := a.Label(Site{Track: "t", Name: ref.(string)})
 		if *hook != nil {
 			(*hook)()
 		}
-		return a.Label(Site{Track: "t", Name: ref.(string)}), 0
+		return l, 0
 	}})
 	require.NoError(t, err)
 	return a
@@ -126,9 +128,11 @@ func TestSettlingAndEvictionDuringATake(t *testing.T) {
 	second := a.Take()
 	for _, s := range []*Snapshot{first, second} {
 		checkInvariants(t, s)
-		require.Positive(t, s.Counters.Spans)
 	}
-	require.Equal(t, spans, Merge(first, second).Counters.Spans)
+	both := Merge(first, second).Counters
+	require.Equal(t, spans, both.Spans)
+	require.Positive(t, both.Evicted)
+	require.Positive(t, both.Settled)
 	require.Zero(t, a.Snapshot().Counters.Spans)
 }
 
@@ -140,9 +144,13 @@ func TestClearWhileSettling(t *testing.T) {
 	a := hooked(t, limits, &hook)
 	trace := TraceID{1}
 	a.Open(&Opening{Trace: trace, Span: SpanID{1}, Ref: "root"})
+	a.Open(&Opening{Trace: trace, Span: SpanID{3}, Ref: "other root"})
+	calls := 0
 	hook = func() {
-		hook = nil
-		a.Clear()
+		if calls++; calls == 2 { // the first has its label already
+			hook = nil
+			a.Clear()
+		}
 	}
 	const children = 100
 	counted := uint64(0)
@@ -156,12 +164,13 @@ func TestClearWhileSettling(t *testing.T) {
 	}
 	require.NotZero(t, counted)
 	require.NotEqual(t, uint64(children), counted)
+	a.end(trace, SpanID{3}, "other root")
 	a.end(trace, SpanID{1}, "root")
 	s := a.Snapshot()
 	checkInvariants(t, s)
 	require.Equal(t, counted, s.Block(Site{Track: "t", Name: "child"}).Stats.Count)
 	require.EqualValues(t, 1, s.Block(Site{Track: "t", Name: "root"}).Stats.Count)
-	require.Len(t, s.Nodes, 2)
+	require.Len(t, s.Nodes, 3)
 }
 
 // The end of a span may look up its label before a Clear and be recorded after it.
@@ -170,17 +179,95 @@ func TestLabelFromBeforeAClear(t *testing.T) {
 	require.NoError(t, err)
 	trace := TraceID{1}
 	old := a.Label(Site{Track: "t", Name: "n"})
+	a.Record(old, &Observation{})
+	a.Snapshot()
 	a.Open(&Opening{Trace: trace, Span: SpanID{1}})
 	a.Open(&Opening{Trace: trace, Span: SpanID{2}, Parent: SpanID{1}})
 	a.Clear()
+	for _, before := range "abc" { // they are numbered before it
+		a.Record(a.Label(Site{Track: "t", Name: string(before)}), &Observation{})
+	}
 	a.end(trace, SpanID{2}, "n")
 	sh := &a.shards[hashTrace(&trace)>>32&a.mask]
 	sh.find(hashTrace(&trace), &trace).records[1].label = old
-	require.EqualValues(t, 1, a.Take().Counters.Spans)
+	first := a.Take()
+	checkInvariants(t, first)
+	require.EqualValues(t, 4, first.Counters.Spans)
+	require.EqualValues(t, 1, first.Block(Site{Track: "t", Name: "n"}).Pending)
 	a.end(trace, SpanID{1}, "n")
 	s := a.Take()
 	checkInvariants(t, s)
 	require.EqualValues(t, 1, s.Counters.Spans)
+}
+
+// A trace is being settled when a snapshot copies it: what the snapshot has as pending must not reach the tree that it
+// is yet to read.
+func TestSnapshotWhileSettling(t *testing.T) {
+	settling, copied, settled := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	roots := 0
+	var once sync.Once
+	var a *Aggregator
+	a, err := New(Config{Limits: limitsWith(func(l *Limits) { l.MaxPending = 4 }), Describe: func(ref any) (*Label, int64) {
+		switch ref {
+		case "root":
+			if roots++; roots == 1 { // asked by settle; the snapshot is second
+				close(settling)
+				<-copied
+			}
+		case "in the last shard":
+			once.Do(func() { close(copied) })
+			<-settled
+		}
+		return a.Label(Site{Track: "t", Name: ref.(string)}), 0
+	}})
+	require.NoError(t, err)
+	first, last := a.traceIn(0), a.traceIn(a.mask)
+	a.Open(&Opening{Trace: last, Span: SpanID{9}, Ref: "in the last shard"})
+	go func() {
+		defer close(settled)
+		a.Open(&Opening{Trace: first, Span: SpanID{1}, Ref: "root"})
+		for i := range byte(4) {
+			a.Open(&Opening{Trace: first, Span: SpanID{2, i}, Parent: SpanID{1}, Ref: "child"})
+			a.end(first, SpanID{2, i}, "child")
+		}
+	}()
+	<-settling
+	s := a.Snapshot()
+	checkInvariants(t, s)
+	checkSums(t, s)
+	require.EqualValues(t, 3, s.Counters.Spans, "the fourth ended after it began")
+	require.EqualValues(t, 4, a.Take().Counters.Spans)
+}
+
+// A span that ends after a Take began, with a child that began after it too, is left to the next one: when the child
+// began is not known yet, and so neither is the span's self time.
+func TestChildThatBeginsDuringATake(t *testing.T) {
+	var a *Aggregator
+	var hook func()
+	a, err := New(Config{Describe: func(ref any) (*Label, int64) {
+		d := ref.(description)
+		if hook != nil {
+			hook()
+		}
+		return a.Label(d.name), d.begin
+	}})
+	require.NoError(t, err)
+	root, child := Site{Track: "t", Name: "root"}, Site{Track: "t", Name: "child"}
+	trace := TraceID{1}
+	a.Open(&Opening{Trace: trace, Span: SpanID{1}, Ref: description{root, 0}})
+	hook = func() {
+		hook = nil
+		a.Open(&Opening{Trace: trace, Span: SpanID{2}, Parent: SpanID{1}, Ref: description{child, 40}})
+		a.Close(&Closing{Trace: trace, Span: SpanID{1}, Label: a.Label(root), Duration: 100})
+	}
+	first := a.Take()
+	require.Zero(t, first.Counters.Spans)
+	second := a.Take() // now the start of the child is known
+	require.EqualValues(t, 40, second.Block(root).Stats.Self)
+	a.Close(&Closing{Trace: trace, Span: SpanID{2}, Label: a.Label(child), Start: 40, Duration: 100})
+	third := a.Take()
+	require.EqualValues(t, 1, third.Counters.Spans)
+	require.EqualValues(t, 1, third.Block(child).Stats.Count)
 }
 
 // Clear forgets numbers, sites and nodes, makes room under the limits, and keeps switches and handles.
@@ -240,7 +327,7 @@ func TestWindowOfSnapshots(t *testing.T) {
 // Without Describe, and with a description of nothing, open spans are invisible and change nothing else.
 func TestSpansWithoutDescription(t *testing.T) {
 	for name, describe := range map[string]func(any) (*Label, int64){
-		"none": nil, "nothing": func(any) (*Label, int64) { return nil, math.MaxInt64 },
+		"none": nil, "nothing": func(any) (*Label, int64) { return nil, math.MinInt64 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, err := New(Config{Describe: describe, Limits: limitsWith(func(l *Limits) { l.MaxPending = 1 })})

@@ -10,8 +10,9 @@ import (
 // ErrDecodeLimit is returned by the decoders when the input exceeds a limit of [DecodeLimits].
 var ErrDecodeLimit = errors.New("limit exceeded")
 
-// DecodeLimits bound what a decoder takes and with it the memory that it uses. A limit of 0 stands for its default; the
-// defaults hold a merger of dozens of profiles made with [DefaultLimits], in less than 1 GiB.
+// DecodeLimits bound what a decoder takes and with it the memory that it uses. A limit of 0 stands for its
+// default. The defaults suffice for the merger of dozens of profiles made with [DefaultLimits]; the most that hostile
+// input can make of them is in the order of 1 GiB.
 type DecodeLimits struct {
 	// MaxBytes is the size of the input: 64 MiB by default, 256 MiB for JSON.
 	MaxBytes int64

@@ -161,7 +161,7 @@ func TestDecodeSkipsWhatItDoesNotKnow(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"unknown fields":       message(unknown, counters, texts, block, node),
 		"another order":        message(node, block, texts, counters),
-		"a repeated statistic": message(counters, texts, block, appendElement(nil, 11, slices.Concat(statsMessage(3), statsMessage(3)))),
+		"a repeated statistic": message(counters, texts, block, appendElement(nil, 11, slices.Concat(statsMessage(3, appendUint(nil, 9, 9)), statsMessage(3)))),
 		"unpacked buckets": message(counters, texts, block, appendElement(nil, 11, appendBytes(nil, 3, slices.Concat(
 			appendUint(nil, 17, 1), appendUint(nil, 16, 1), appendUint(nil, 8, 1), appendUint(nil, 6, 1),
 			appendUint(nil, 5, 1), appendUint(nil, 3, 1), appendUint(nil, 1, 1))))),

@@ -46,18 +46,22 @@ func withErrors(s Stats, n uint64) Stats {
 func TestDiffVerdicts(t *testing.T) {
 	r := newRand(1)
 	draw := func(median float64, n int) Stats { return sample(r, logNormal(median, 0.5), n) }
+	// The few long ones make up the mean, which stays.
+	longTail := func(median float64) Stats { return draw(median, 4750).Merge(sample(r, oneOf(1e9), 250)) }
 	idle := Stats{Active: 1}
 	before := profileOf(map[string]Stats{
 		"slower": draw(1e6, 2000), "faster": draw(1e6, 2000), "same": draw(1e6, 2000), "gone": draw(1e6, 50),
 		"rare": draw(1e6, 29), "failing": draw(1e6, 2000), "mended": withErrors(draw(1e6, 2000), 200),
 		"faster but failing": draw(1e6, 2000), "idle": idle, "a little slower": draw(1e6, 100_000),
 		"zero": sample(r, oneOf(0), 100), "worse tail": draw(1e6, 20_000),
+		"slower median": longTail(1e6), "faster median": longTail(1e6),
 	})
 	after := profileOf(map[string]Stats{
 		"slower": draw(1.3e6, 2000), "faster": draw(0.7e6, 2000), "same": draw(1e6, 2000), "new": draw(1e6, 50),
 		"rare": draw(1e9, 500), "failing": withErrors(draw(1e6, 2000), 100), "mended": withErrors(draw(1e6, 2000), 20),
 		"faster but failing": withErrors(draw(0.5e6, 2000), 500), "idle": idle, "a little slower": draw(1.03e6, 100_000),
 		"zero": sample(r, oneOf(0), 100), "worse tail": sample(r, mixed(logNormal(1e6, 0.5), oneOf(1e9), 0.03), 20_000),
+		"slower median": longTail(1.2e6), "faster median": longTail(0.8e6),
 	})
 	c := Diff(before, after, DiffOptions{})
 	require.Equal(t, DiffOptions{Alpha: 0.01, MinChange: 0.05, MinCount: 30}, c.Options)
@@ -66,9 +70,10 @@ func TestDiffVerdicts(t *testing.T) {
 		"slower": Regression, "faster": Improvement, "same": Unchanged, "gone": Disappeared, "new": Appeared,
 		"rare": Inconclusive, "failing": Regression, "mended": Improvement, "faster but failing": Regression,
 		"a little slower": Unchanged, "zero": Unchanged, "worse tail": Regression,
+		"slower median": Regression, "faster median": Improvement,
 	} {
 		for _, changes := range [][]Change{c.Blocks, c.Nodes} {
-			require.Len(t, changes, 12, "idle ones have nothing to compare")
+			require.Len(t, changes, 14, "idle ones have nothing to compare")
 			got := find(t, changes, name)
 			require.Equal(t, want, got.Verdict, "%s: %+v", name, got)
 			require.True(t, 0 <= got.Durations.P && got.Durations.P <= got.Durations.Q && got.Durations.Q <= 1)
@@ -224,7 +229,7 @@ func TestDiffOfDependentObservations(t *testing.T) {
 		state := r.NormFloat64()
 		return func(r *rand.Rand) uint64 {
 			state = 0.95*state + math.Sqrt(1-0.95*0.95)*r.NormFloat64()
-			return uint64(median * math.Exp(0.2*state))
+			return uint64(median * math.Exp(0.1*state))
 		}
 	}
 	significant, alarms, found := 0, 0, 0

@@ -10,10 +10,8 @@ import (
 func (a *Aggregator) file(sh *shard, t *local) {
 	t.link()
 	a.place(t)
-	sh.sweep(t, nil)
-	for i := range t.records {
-		a.deliver(sh, t, &t.records[i])
-	}
+	a.sweep(sh, t, nil)
+	a.deliver(sh, t, nil)
 }
 
 // link finds for each record the ancestor whose time it covers, and whether an ancestor is open. What children settled
@@ -81,7 +79,10 @@ func (a *Aggregator) place(t *local) {
 // own. Children are taken in the order of their starts, so that the union needs one number a parent: how far it
 // reaches. With keep, what is between two kept records is left for a later sweep, and what leaves for a kept
 // parent goes to the parent's coverage.
-func (sh *shard) sweep(t *local, keep []bool) {
+func (a *Aggregator) sweep(sh *shard, t *local, keep []bool) {
+	if a.config.NoSelf {
+		return
+	}
 	recs := t.records
 	sorted := true
 	last := int64(-1 << 63)
@@ -135,28 +136,33 @@ func (t *local) cover(i int32, keep []bool) {
 	}
 }
 
-// observe returns the record as an observation.
-func (t *local) observe(r *record) (o observation, exact bool) {
-	o = observation{start: r.start, duration: uint64(r.end - r.start), bytes: r.bytes, failed: r.has(failed), sampled: r.has(sampled)}
+// observe fills in the record as an observation, and reports whether its self time is exact.
+func (t *local) observe(r *record, o *observation) (exact bool) {
+	o.start, o.duration, o.bytes = r.start, uint64(r.end-r.start), r.bytes
+	o.failed, o.sampled = r.has(failed), r.has(sampled)
 	covered, exact := r.covered, true
 	if r.cover != nil {
 		covered, exact = r.cover.within(period{r.start, r.end})
 	}
 	o.self = subFloor(o.duration, covered)
-	if r.exemplar != (SpanID{}) {
-		o.trace, o.span = t.trace, r.exemplar
+	o.trace, o.span = nil, r.exemplar
+	if o.span != (SpanID{}) {
+		o.trace = &t.trace
 	}
-	return o, exact
+	return exact
 }
 
-// deliver counts a record in its node.
-func (a *Aggregator) deliver(sh *shard, t *local, r *record) {
-	if r.flags&(hidden|forgotten) != 0 {
-		return
+// deliver counts the records in their nodes: all, or with keep those that are not kept.
+func (a *Aggregator) deliver(sh *shard, t *local, keep []bool) {
+	var o observation
+	for i := range t.records {
+		r := &t.records[i]
+		if r.flags&(hidden|forgotten) != 0 || keep != nil && keep[i] {
+			continue
+		}
+		if !t.observe(r, &o) {
+			sh.counters.SelfInexact++
+		}
+		r.node.record(&o)
 	}
-	o, exact := t.observe(r)
-	if !exact {
-		sh.counters.SelfInexact++
-	}
-	r.node.record(&o)
 }

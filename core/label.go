@@ -2,6 +2,7 @@ package core
 
 import (
 	"hash/maphash"
+	"math"
 	"strings"
 	"sync/atomic"
 	"unicode/utf8"
@@ -25,6 +26,7 @@ type site struct {
 	Site
 	hashed   uint64
 	overflow bool
+	rank     int // see state.rank
 }
 
 func (s *site) hash() uint64          { return s.hashed }
@@ -113,6 +115,8 @@ type state struct {
 	strange, unwanted *Label
 	truncated         atomic.Uint64
 	started           atomic.Int64
+	// ranked are the sites in order; see rank.
+	ranked []*site
 }
 
 func newState(a *Aggregator, now int64) *state {
@@ -199,11 +203,16 @@ func (st *state) labelOver(t *track) *Label {
 	return &Label{key: OverflowSite, state: st, track: t, over: true}
 }
 
-// in returns the label in another state.
+// in returns the label in a state, which is another one after a Clear. It is small enough to be inlined.
 func (l *Label) in(st *state) *Label {
-	switch {
-	case l.state == st:
+	if l.state == st {
 		return l
+	}
+	return l.anew(st)
+}
+
+func (l *Label) anew(st *state) *Label {
+	switch {
 	case l == l.state.strange:
 		return st.strange
 	case l == l.state.unwanted:
@@ -214,13 +223,16 @@ func (l *Label) in(st *state) *Label {
 	return st.label(l.key)
 }
 
-// clean cuts and mends the strings of a site.
+// clean cuts and mends the strings of a site and drops a line that is none.
 func (st *state) clean(s Site) Site {
 	for _, p := range []*string{&s.Track, &s.Name, &s.Function, &s.File} {
 		if len(*p) > st.agg.config.Limits.MaxName || !utf8.ValidString(*p) {
 			*p = cleanName(*p, st.agg.config.Limits.MaxName)
 			st.truncated.Add(1)
 		}
+	}
+	if s.Line < 0 || s.Line > math.MaxInt32 {
+		s.Line = 0
 	}
 	return s
 }
@@ -255,7 +267,7 @@ func cloneStrings(s Site) Site {
 
 // child returns the node of a site below parent, creating it within the limits.
 func (st *state) child(parent *node, s *site) *node {
-	if n := parent.children.find(s.hashed, s); n != nil {
+	if n := parent.child(s); n != nil {
 		return n
 	}
 	limits := &st.agg.config.Limits
@@ -277,5 +289,6 @@ func (st *state) child(parent *node, s *site) *node {
 	if n == nil {
 		return st.child(st.overflow, s)
 	}
+	parent.first.CompareAndSwap(nil, n)
 	return n
 }

@@ -16,6 +16,8 @@ type node struct {
 	overflow bool // the overflow branch's own node, or below it
 
 	children table[*site, node, *node]
+	// first is the child that came first: many nodes have no other.
+	first atomic.Pointer[node]
 
 	// stripe is the first and, without contention, the only stripe. When goroutines meet on its lock more
 	// than contentionLimit times, more are allocated and every goroutine picks one by the address of its
@@ -34,6 +36,21 @@ const (
 
 func (n *node) hash() uint64           { return n.site.hashed }
 func (n *node) matches(key *site) bool { return n.site == key }
+
+// child returns the child for a site, nil if there is none. It is table.find written out, without the calls through
+// the dictionary of a generic function: the hottest look-up of all.
+func (n *node) child(s *site) *node {
+	if c := n.first.Load(); c == nil || c.site == s {
+		return c
+	}
+	slots := *n.children.slots.Load()
+	mask := uint64(len(slots) - 1)
+	for i := s.hashed & mask; ; i = (i + 1) & mask {
+		if c := slots[i].Load(); c == nil || c.site == s {
+			return c
+		}
+	}
+}
 
 // record counts one observation.
 func (n *node) record(o *observation) {
@@ -66,11 +83,11 @@ func (n *node) widen() {
 }
 
 // stats merges the stripes.
-func (n *node) stats(reset bool) Stats {
-	out := n.stripe.stats(reset)
+func (n *node) stats(reset bool, space *arena) Stats {
+	out := n.stripe.stats(reset, space)
 	if more := n.more.Load(); more != nil {
 		for i := range *more {
-			out = out.Merge((*more)[i].stats(reset))
+			out = out.Merge((*more)[i].stats(reset, space))
 		}
 	}
 	return out

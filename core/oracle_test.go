@@ -155,7 +155,7 @@ func (s *oracleSpan) ancestry() []Site {
 }
 
 // self is the time that no child covers: what is left of the span's own after the union of theirs is taken away. A
-// child that is still open covers all from its start on.
+// child that is still open covers all from its start on, if that is known.
 func (s *oracleSpan) self() uint64 {
 	var children []period
 	for _, c := range s.life.spans {
@@ -163,7 +163,9 @@ func (s *oracleSpan) self() uint64 {
 		case c.hidden || c.around() != s || c.opened > s.closed:
 		case c.closed > 0:
 			children = append(children, period{c.start, c.end})
-		case !c.nameless:
+		case c.nameless:
+			children = append(children, period{math.MinInt64, math.MaxInt64})
+		default:
 			children = append(children, period{c.begin, math.MaxInt64})
 		}
 	}

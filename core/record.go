@@ -18,7 +18,7 @@ type record struct {
 	bytes      uint64
 	exemplar   SpanID
 
-	// covered and edge are the state of one sweep over the children, see local.sweep.
+	// covered and edge are the state of one sweep over the children, see Aggregator.sweep.
 	covered uint64
 	edge    int64
 

@@ -19,6 +19,7 @@ type schedule struct {
 	left   int // steps
 
 	spans  []*oracleSpan // all that were opened
+	before *Snapshot     // the snapshot before, nil after a reset
 	last   *oracleSpan   // what was filed last, nil if a second end of it need not be noticed
 	nextID uint64
 
@@ -32,7 +33,7 @@ type scheduleKind struct {
 	early bool
 	// plain: spans have neither places nor bytes, and all ends may be counted as unstarted: nothing is lost with the
 	// record of a span.
-	plain bool
+	plain  bool
 	noTree bool
 	// absurd: moments and durations are at the ends of their range now and then, so that sums saturate.
 	absurd  bool
@@ -54,7 +55,7 @@ func newSchedule(t testing.TB, kind scheduleKind, choose func(n int) int) *sched
 	s.agg, err = New(Config{Name: "oracle", Limits: kind.limits, NoTree: kind.noTree, Describe: func(ref any) (*Label, int64) {
 		span := ref.(*oracleSpan)
 		if span.nameless {
-			return nil, math.MaxInt64
+			return nil, math.MinInt64
 		}
 		return s.agg.Label(span.name), span.begin
 	}})
@@ -72,7 +73,7 @@ func (s *schedule) run(steps int) {
 	got := s.agg.Snapshot()
 	s.compare(s, got)
 	for _, b := range got.Blocks {
-		require.Zero(s.t, b.Pending, b.Site)
+		require.True(s.t, b.Pending == 0 || s.noTree, b.Site)
 		require.Zero(s.t, b.Stats.Active, b.Site)
 	}
 }
@@ -87,7 +88,7 @@ func (s *schedule) step() {
 		}
 	case 15:
 		if span := s.anyOpen(); span != nil {
-			span.name, span.nameless = s.site(), s.choose(4) == 0
+			span.name = s.site()
 		}
 	case 16:
 		s.record()
@@ -121,6 +122,7 @@ func (s *schedule) reset() {
 	default:
 		return
 	}
+	s.before = nil
 	s.model.reset()
 }
 
@@ -155,6 +157,7 @@ func (s *schedule) open() {
 	require.NotZero(s.t, o.Trace)
 	require.NotZero(s.t, o.Span)
 	*span = *s.model.open(&o, s.site(), s.moment())
+	span.nameless = s.choose(6) == 0
 	span.life.spans[len(span.life.spans)-1] = span
 	s.spans = append(s.spans, span)
 }
@@ -295,6 +298,12 @@ func (s *schedule) check(got *Snapshot) {
 		checkInvariants(s.t, got)
 	}
 	checkSums(s.t, got)
+	if s.early {
+		// Nothing ever goes down, so that snapshots can be subtracted.
+		_, err := got.Sub(s.before)
+		require.NoError(s.t, err)
+		s.before = got
+	}
 }
 
 // compareExactly wants everything to be as the oracle says.
@@ -325,12 +334,12 @@ func requireSameEntries[K comparable, V any](t testing.TB, want, have map[K]V) {
 
 // Every statistic of random schedules is what the oracle says: at the end, and in every snapshot on the way.
 func TestScheduleAgreesWithOracle(t *testing.T) {
-	runSchedules(t, 200, 400, scheduleKind{})
+	runSchedules(t, 50, 400, scheduleKind{})
 }
 
 // Moments and durations at the ends of their range saturate the sums and never wrap.
 func TestScheduleAgreesWithOracleAtTheEndsOfTime(t *testing.T) {
-	runSchedules(t, 100, 400, scheduleKind{absurd: true})
+	runSchedules(t, 25, 400, scheduleKind{absurd: true})
 }
 
 // runSchedules runs schedules from random seeds, which it prints when one fails.

@@ -69,15 +69,13 @@ func (a *Aggregator) settle(sh *shard, hash uint64, trace TraceID) {
 	t.link()
 	a.place(t)
 	keep := sh.keepers(t)
-	sh.sweep(t, keep)
+	a.sweep(sh, t, keep)
 	for i := range t.records {
-		if r := &t.records[i]; !keep[i] {
-			if r.has(waiting) && !r.has(hidden) {
-				sh.counters.Settled++
-			}
-			a.deliver(sh, t, r)
+		if r := &t.records[i]; !keep[i] && r.has(waiting) && !r.has(hidden) {
+			sh.counters.Settled++
 		}
 	}
+	a.deliver(sh, t, keep)
 	sh.drop(t, keep)
 	t.settleAt = max(a.config.Limits.MaxPending, 2*len(t.records))
 }

@@ -42,7 +42,7 @@ func sample(r *rand.Rand, draw sampler, n int) Stats {
 		s.SumSquares = s.SumSquares.add(Uint128{0, d * d})
 	}
 	s.Self = s.Total
-	s.Histogram = live.sparse()
+	s.Histogram = live.sparse(new(arena))
 	return s
 }
 

@@ -31,7 +31,7 @@ type Block struct {
 	Site  Site
 	Stats Stats
 	// Pending is how many of Stats.Count are not in the call tree yet, because a local ancestor of
-	// theirs, whose name may still change, has not ended. In a difference it is the change of that number,
+	// theirs, whose name may still change, has not ended; all of them if no call tree is kept. In a difference it is the change of that number,
 	// and negative where the tree received more observations of before Start than it still lacks.
 	Pending int64
 }
@@ -66,7 +66,7 @@ type Counters struct {
 	// Settled is how many ended spans were filed under the present names of ancestors that were still open,
 	// because of Limits.MaxPending.
 	Settled uint64 `json:"settled"`
-	// Duplicates is how many ends of spans that had already ended were ignored.
+	// Duplicates is how many starts and ends of spans that had already started or ended were ignored.
 	Duplicates uint64 `json:"duplicates"`
 	// Clamped is how many spans ended before they started and were counted with duration 0.
 	Clamped uint64 `json:"clamped"`

@@ -10,7 +10,7 @@ type observation struct {
 	start          int64 // ns since the Unix epoch
 	duration, self uint64
 	bytes          uint64
-	trace          TraceID
+	trace          *TraceID // nil: not an exemplar
 	span           SpanID
 	failed         bool
 	sampled        bool
@@ -59,15 +59,15 @@ func (s *stripe) add(o *observation) {
 }
 
 func (o *observation) exemplar() Exemplar {
-	if o.trace == (TraceID{}) {
+	if o.trace == nil {
 		return Exemplar{}
 	}
-	return Exemplar{Trace: o.trace, Span: o.span, Duration: o.duration, Time: o.start + int64(o.duration), Sampled: o.sampled}
+	return Exemplar{Trace: *o.trace, Span: o.span, Duration: o.duration, Time: o.start + int64(o.duration), Sampled: o.sampled}
 }
 
 // stats copies the statistics, taking the lock. With reset, it empties the stripe in the same critical
 // section, so that each observation is in exactly one of the copies.
-func (s *stripe) stats(reset bool) Stats {
+func (s *stripe) stats(reset bool, space *arena) Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.count == 0 {
@@ -76,7 +76,7 @@ func (s *stripe) stats(reset bool) Stats {
 	out := Stats{
 		Count: s.count, Errors: s.errors, Total: s.total, Self: s.self, Min: s.min, Max: s.max,
 		SumSquares: s.squares, Bytes: s.bytes, First: s.first, Last: s.last,
-		Slowest: s.slowest, LastError: s.lastError, Histogram: s.histogram.sparse(),
+		Slowest: s.slowest, LastError: s.lastError, Histogram: s.histogram.sparse(space),
 	}
 	if reset {
 		h := s.histogram
@@ -138,26 +138,44 @@ func (h *liveHistogram) reset() {
 	clear(h.counts)
 }
 
-func (h *liveHistogram) sparse() Histogram {
-	n := 0
-	for i := range h.counts {
-		for _, c := range h.counts[i] {
-			if c != 0 {
-				n++
-			}
-		}
-	}
-	out := Histogram{Zero: h.zero, Buckets: make([]Bucket, 0, n+len(h.carry))}
+// sparse returns the histogram in the form of snapshots.
+func (h *liveHistogram) sparse(space *arena) Histogram {
+	room := len(h.counts) * chunkSize
+	buckets := space.take(room)[:room]
+	k := 0
 	for c, at := range h.chunk {
 		if at == 0 {
 			continue
 		}
-		for j, n := range h.counts[at-1] {
-			i := c*chunkSize + j
-			if v := uint64(n) + h.carry[i]; v != 0 {
-				out.Buckets = append(out.Buckets, Bucket{Index: int32(i - 1), Count: v})
+		for j, n := range &h.counts[at-1] {
+			v := uint64(n)
+			if h.carry != nil {
+				v += h.carry[c*chunkSize+j]
+			}
+			if v != 0 {
+				buckets[k] = Bucket{Index: int32(c*chunkSize + j - 1), Count: v}
+				k++
 			}
 		}
 	}
-	return out
+	return Histogram{Zero: h.zero, Buckets: space.give(buckets[:k])}
+}
+
+// arena is memory for the buckets of many histograms, which saves a snapshot an allocation for each.
+type arena struct{ free []Bucket }
+
+const arenaSize = 4096
+
+// take returns an empty slice with room for n buckets.
+func (a *arena) take(n int) []Bucket {
+	if cap(a.free) < n {
+		a.free = make([]Bucket, 0, max(n, arenaSize))
+	}
+	return a.free[:0:n]
+}
+
+// give keeps what is left of the slice that take returned, and returns the slice without it.
+func (a *arena) give(used []Bucket) []Bucket {
+	a.free = a.free[len(used):len(used):cap(a.free)]
+	return used[:len(used):len(used)]
 }

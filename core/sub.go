@@ -118,11 +118,12 @@ func subNodes(s, older *Snapshot, paths []int) ([]Node, error) {
 func hasHistory(s *Stats) bool { return s.Count > 0 || s.Bytes > 0 }
 
 // withoutIdle leaves out the nodes without observations and activity in themselves and below, and the blocks without
-// any and without nodes. Leaving out keeps the canonical order.
+// any and without nodes. A block keeps its node when an observation of before the window became part of the
+// tree in it. Leaving out keeps the canonical order.
 func withoutIdle(blocks []Block, nodes []Node) ([]Block, []Node) {
 	keepNode, keepBlock := make([]bool, len(nodes)), make([]bool, len(blocks))
 	for i := range blocks {
-		keepBlock[i] = !blocks[i].Stats.IsZero() || blocks[i].Pending != 0
+		keepBlock[i] = !blocks[i].Stats.IsZero()
 	}
 	// Children stand after their parents.
 	for i := len(nodes) - 1; i >= 0; i-- {

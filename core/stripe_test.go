@@ -1,0 +1,116 @@
+package core
+
+import (
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The counters of the live histogram are 32 bits wide and go on after that.
+func TestLiveHistogramCarries(t *testing.T) {
+	var h liveHistogram
+	h.add(1000)
+	i := BucketIndex(1000) + 1
+	h.counts[h.chunk[i/chunkSize]-1][i%chunkSize] = math.MaxUint32 - 1
+	for range 3 {
+		h.add(1000)
+	}
+	require.Equal(t, []Bucket{{int32(i - 1), 1<<32 + 1}}, h.sparse(new(arena)).Buckets)
+	h.reset()
+	require.Zero(t, h.sparse(new(arena)).Count())
+	h.add(1000)
+	require.Equal(t, []Bucket{{int32(i - 1), 1}}, h.sparse(new(arena)).Buckets)
+}
+
+// Every possible duration has a place in the live histogram.
+func TestLiveHistogramHoldsEveryBucket(t *testing.T) {
+	var h liveHistogram
+	want := Histogram{}
+	h.add(0)
+	want.Zero++
+	for i := minBucket; i < 63*bucketsPerOctave; i++ {
+		upper := BucketUpper(i)
+		if upper == 0 || BucketIndex(upper) != i {
+			continue // no whole number lies in the bucket
+		}
+		h.add(upper)
+		want.Buckets = append(want.Buckets, Bucket{int32(i), 1})
+	}
+	require.Equal(t, want, h.sparse(new(arena)))
+}
+
+// What a node says does not depend on which of its stripes got what.
+func TestStripesAddUp(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		var one stripe
+		many := node{}
+		many.widen()
+		many.widen()
+		for range 1 + r.IntN(50) {
+			o := observation{
+				start: r.Int64N(100), duration: r.Uint64N(5), bytes: r.Uint64N(3), failed: r.IntN(2) == 0,
+				sampled: r.IntN(2) == 0,
+			}
+			o.self = r.Uint64N(o.duration + 1)
+			if r.IntN(2) == 0 {
+				o.trace, o.span = &TraceID{byte(r.IntN(3) + 1)}, SpanID{byte(r.IntN(3) + 1)}
+			}
+			one.add(&o)
+			if i := r.IntN(len(*many.more.Load()) + 1); i == 0 {
+				many.stripe.add(&o)
+			} else {
+				(*many.more.Load())[i-1].add(&o)
+			}
+		}
+		require.Equal(t, plainStats(one.stats(false, new(arena))), plainStats(many.stats(true, new(arena))))
+		require.Zero(t, many.stats(false, new(arena)))
+	}
+}
+
+// TestStichotrope02: stripes come with contention alone, once, and no more than the cores can use, however many
+// goroutines there are.
+func TestStichotrope02_StripesAreMadeOnce(t *testing.T) {
+	var n node
+	for range 10_000 {
+		n.record(&observation{duration: 1})
+	}
+	require.Nil(t, n.more.Load(), "one goroutine needs one stripe")
+	var busy sync.WaitGroup
+	for range 4 * contentionLimit {
+		n.stripe.mu.Lock()
+		before := n.contended.Load()
+		busy.Go(func() { n.record(&observation{duration: 1}) })
+		for n.contended.Load() == before && n.more.Load() == nil {
+			runtime.Gosched()
+		}
+		n.stripe.mu.Unlock()
+		busy.Wait()
+	}
+	more := n.more.Load()
+	require.NotNil(t, more)
+	require.LessOrEqual(t, len(*more)+1, max(4, 4*runtime.GOMAXPROCS(0)))
+	require.Zero(t, (len(*more)+1)&len(*more), "a power of two")
+	for range 1000 {
+		busy.Go(func() { n.record(&observation{duration: 1}) })
+	}
+	busy.Wait()
+	require.Same(t, more, n.more.Load())
+	require.EqualValues(t, 11_000+4*contentionLimit, n.stats(false, new(arena)).Count)
+}
+
+// What a site and an open span cost, as far as it does not depend on what they do.
+func TestSizes(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Skip("the sizes are those of 64-bit systems")
+	}
+	require.LessOrEqual(t, unsafe.Sizeof(node{}), uintptr(896))
+	require.LessOrEqual(t, unsafe.Sizeof(site{}), uintptr(128))
+	require.LessOrEqual(t, unsafe.Sizeof(Label{}), uintptr(192))
+	require.LessOrEqual(t, unsafe.Sizeof(record{}), uintptr(160))
+}
