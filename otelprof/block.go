@@ -3,6 +3,7 @@ package otelprof
 import (
 	"context"
 	"math"
+	"sync/atomic"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -10,8 +11,8 @@ import (
 	"github.com/stichotrope/stichotrope-go/core"
 )
 
-// unknownStart is after everything: what started then covers nothing.
-const unknownStart = math.MaxInt64
+// unknownStart is before everything, see core.Config.Describe.
+const unknownStart = math.MinInt64
 
 // Block is a piece of code that is being measured without a span. Get one from [Profiler.Block], end it once with End
 // or EndErr. The zero value measures nothing. A Block may be copied and ended on another goroutine; ends after
@@ -57,10 +58,10 @@ func (p *Profiler) Block(ctx context.Context, track, name string) Block {
 		}
 	}
 	if p.contexts.Load() {
-		if a, ok := p.adoption(o.Trace); ok {
+		if a := p.adoption(o.Trace); a != nil {
 			o.Trace, b.inTrace = a.trace, false
 		}
-		if outer, ok := ctx.Value(blockKey{}).(*Block); ok && outer.p == p && outer.near == b.near {
+		if outer := p.blockIn(ctx); outer != nil && outer.near == b.near {
 			o.Trace, o.Parent, b.inTrace = outer.trace, outer.span, outer.inTrace
 		}
 	}
@@ -99,7 +100,17 @@ func (b Block) AddBytes(n int64) {
 	}
 }
 
-type blockKey struct{}
+// blockKey is the key of the innermost block of a profiler in a context. Each profiler has its own.
+type blockKey struct{ p *Profiler }
+
+// blockIn returns the block that ctx carries, or nil.
+func (p *Profiler) blockIn(ctx context.Context) *Block {
+	if ctx == nil {
+		return nil
+	}
+	b, _ := ctx.Value(blockKey{p}).(*Block)
+	return b
+}
 
 // Context returns the context given to [Profiler.Block] with the block in it: spans and blocks started with it are
 // children of the block. It allocates; from the first call on, every start of a span looks for blocks in its
@@ -112,61 +123,70 @@ func (b Block) Context() context.Context {
 		return b.ctx
 	}
 	b.p.contexts.Store(true)
-	return context.WithValue(b.ctx, blockKey{}, &b)
+	return context.WithValue(b.ctx, blockKey{b.p}, &b)
 }
 
 // adoption says that the spans of a trace are recorded in the trace of a block, as its children.
 type adoption struct {
 	trace core.TraceID
-	root  core.SpanID
+	// open counts the open spans of the adopted trace. The end of the last one ends the adoption.
+	open atomic.Int64
+}
+
+// join counts one more span, unless the adoption has ended.
+func (a *adoption) join() bool {
+	for n := a.open.Load(); n > 0; n = a.open.Load() {
+		if a.open.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+	return false
 }
 
 // adopt makes a span the child of the block in its context, if that is nearer than the parent span.
 func (p *Profiler) adopt(ctx context.Context, s sdktrace.ReadWriteSpan, o *core.Opening) {
-	a, adopted := p.adoption(o.Trace)
+	a := p.adoption(o.Trace)
+	adopted := a != nil && a.join()
 	if adopted {
 		o.Trace = a.trace
 	}
 	// The block is nearer than the parent if the parent is the span that the block itself was started in.
-	b, ok := ctx.Value(blockKey{}).(*Block)
-	if !ok || b.p != p || b.near != core.SpanID(s.Parent().SpanID()) {
+	b := p.blockIn(ctx)
+	if b == nil || b.near != core.SpanID(s.Parent().SpanID()) {
 		return
 	}
 	if b.trace == o.Trace {
 		o.Parent = b.span
 		return
 	}
-	if adopted {
+	if adopted || p.adoptedCount.Load() >= int64(p.config.limits.MaxActive) {
 		return
 	}
-	if p.adoptedCount.Load() >= int64(p.config.limits.MaxActive) {
-		return
-	}
-	p.adopted.Store(o.Trace, adoption{b.trace, o.Span})
+	a = &adoption{trace: b.trace}
+	a.open.Store(1)
+	p.adopted.Store(o.Trace, a)
 	p.adoptedCount.Add(1)
 	o.Trace, o.Parent = b.trace, b.span
 }
 
-func (p *Profiler) adoption(t core.TraceID) (adoption, bool) {
+// adoption returns the adoption of a trace, or nil.
+func (p *Profiler) adoption(t core.TraceID) *adoption {
 	if p.adoptedCount.Load() == 0 {
-		return adoption{}, false
+		return nil
 	}
 	a, ok := p.adopted.Load(t)
 	if !ok {
-		return adoption{}, false
+		return nil
 	}
-	return a.(adoption), true
+	return a.(*adoption)
 }
 
-// unadopt leads the end of a span to the trace that adopted it. The end of the first span of a trace ends the adoption.
-func (p *Profiler) unadopt(c *core.Closing) {
-	a, ok := p.adoption(c.Trace)
-	if !ok {
-		return
-	}
-	if a.root == c.Span {
-		p.adopted.Delete(c.Trace)
+// closeAdopted ends a span in the trace that adopted its own.
+func (p *Profiler) closeAdopted(a *adoption, c *core.Closing) {
+	own := c.Trace
+	c.Trace, c.Exemplar = a.trace, core.SpanID{}
+	if p.agg.Close(c) && a.open.Add(-1) == 0 {
+		p.adopted.CompareAndDelete(own, a)
 		p.adoptedCount.Add(-1)
 	}
-	c.Trace, c.Exemplar = a.trace, core.SpanID{}
 }

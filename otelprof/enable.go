@@ -1,6 +1,7 @@
 package otelprof
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -17,9 +18,13 @@ var (
 // SetGlobalEnabled switches all profilers of the process on or off (level 1). They are on at first. While off, a span
 // costs a few nanoseconds.
 func SetGlobalEnabled(on bool) {
-	if globalOff.Swap(!on) && on {
+	if on && globalOff.Load() {
+		globalSince.Store(math.MaxInt64) // in between, no span whose start was not seen counts
+		globalOff.Store(false)
 		globalSince.Store(time.Now().UnixNano())
+		return
 	}
+	globalOff.Store(!on)
 }
 
 // GlobalEnabled reports whether the profilers of the process are on.
@@ -27,9 +32,13 @@ func GlobalEnabled() bool { return !globalOff.Load() }
 
 // SetEnabled switches the profiler on or off (level 2), at any time, also while spans are open.
 func (p *Profiler) SetEnabled(on bool) {
-	if !p.on.Swap(on) && on {
+	if on && !p.on.Load() {
+		p.onSince.Store(math.MaxInt64) // see SetGlobalEnabled
+		p.on.Store(true)
 		p.onSince.Store(p.agg.Now())
+		return
 	}
+	p.on.Store(on)
 }
 
 // Enabled reports whether the profiler's own switch is on.

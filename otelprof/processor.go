@@ -62,24 +62,19 @@ func (p *Profiler) OnEnd(s sdktrace.ReadOnlySpan) {
 	if p.fast == nil || !p.fast.read(s, &v) {
 		v.read(s)
 	}
-	c := core.Closing{
-		Trace:    core.TraceID(v.traceID),
-		Span:     core.SpanID(v.spanID),
-		Exemplar: core.SpanID(v.spanID),
-		Start:    p.agg.Moment(v.start),
-		Duration: int64(v.end.Sub(v.start)),
-		Failed:   v.failed,
-		Sampled:  v.sampled,
-		Label:    p.label(s, &v),
-		Discard:  !recording,
-	}
+	var c core.Closing // filled field by field: see spanView
+	c.Trace, c.Span, c.Exemplar = core.TraceID(v.traceID), core.SpanID(v.spanID), core.SpanID(v.spanID)
+	c.Start, c.Duration = p.agg.Moment(v.start), int64(v.end.Sub(v.start))
+	c.Failed, c.Sampled, c.Discard = v.failed, v.sampled, !recording
+	c.Label = p.label(s, &v)
 	c.Unstarted = p.sawStart(c.Start)
 	if p.direct {
 		p.record(&c)
 		return
 	}
-	if p.adoptedCount.Load() > 0 {
-		p.unadopt(&c)
+	if a := p.adoption(c.Trace); a != nil {
+		p.closeAdopted(a, &c)
+		return
 	}
 	p.agg.Close(&c)
 }

@@ -30,7 +30,7 @@ type Profiler struct {
 	// contexts: Block.Context was called, so that a parent may be a block.
 	contexts atomic.Bool
 	// adopted are the traces whose root span started in a block outside of any trace.
-	adopted      sync.Map // core.TraceID → adoption
+	adopted      sync.Map // core.TraceID → *adoption
 	adoptedCount atomic.Int64
 }
 
@@ -41,6 +41,10 @@ func New(opts ...Option) (*Profiler, error) {
 	if err != nil {
 		return nil, err
 	}
+	return fromConfig(c)
+}
+
+func fromConfig(c config) (*Profiler, error) {
 	p := &Profiler{config: c}
 	p.on.Store(c.enabled)
 	if c.callSite == CallSiteAuto || c.callSite == CallSiteCallers {
@@ -50,10 +54,12 @@ func New(opts ...Option) (*Profiler, error) {
 		p.fast = sdkAccess()
 	}
 	p.direct = !c.selfTime && !c.callTree && p.finder == nil
+	var err error
 	p.agg, err = core.New(core.Config{
 		Name:     c.name,
 		Limits:   c.limits,
 		NoTree:   !c.callTree,
+		NoSelf:   !c.selfTime,
 		Describe: p.describe,
 		Disabled: func(track string) bool { return !c.trackEnabled(track) },
 	})

@@ -76,6 +76,10 @@ func (p *Profiler) TimeErr(ctx context.Context, track, name string, f func(conte
 }
 
 // Wrap returns a function that measures f as a block each time it is called.
+//
+// It must not be inlined: the function that it returns would take the name of the caller, and pass for the call site.
+//
+//go:noinline
 func (p *Profiler) Wrap(track, name string, f func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error { return p.TimeErr(ctx, track, name, f) }
 }

@@ -10,16 +10,20 @@ import (
 )
 
 // spanView is what the profiler reads of an ended span.
+//
+// It and what is made from it are filled field by field, and its flags do not lie side by side: to read 16 bytes that were
+// just written as two times 8, or 2 as two times 1, stalls the processor for 5 to 15 ns, because they cannot be forwarded
+// from the store buffer. A composite literal that the compiler builds aside and copies does exactly that.
 type spanView struct {
+	traceID    trace.TraceID
+	spanID     trace.SpanID
+	sampled    bool
 	name       string
 	scope      string
 	kind       trace.SpanKind
-	failed     bool
-	sampled    bool
-	traceID    trace.TraceID
-	spanID     trace.SpanID
 	start, end time.Time
 	attributes []attribute.KeyValue
+	failed     bool
 }
 
 // read fills in the view by the public accessors. Each copies the whole span, some 400 bytes: about 7 ns.

@@ -1,0 +1,5 @@
+//go:build !race
+
+package otelprof_test
+
+const raceEnabled = false
