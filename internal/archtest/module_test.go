@@ -45,6 +45,12 @@ var rules = Rules{
 			External: []string{"go.opentelemetry.io/otel"},
 			Why:      "assertions for users' tests stand on the public API, and choose no test framework for them",
 		}, {
+			Folder:   "exporter",
+			Own:      []string{"core"},
+			External: []string{"go.opentelemetry.io/otel", "go.opentelemetry.io/proto/otlp"},
+			TestOnly: []string{"google.golang.org/protobuf"},
+			Why:      "an exporter turns snapshots into OTLP and back: it takes any Source, never a profiler, and any client, so that the transport is the user's choice",
+		}, {
 			Folder: "internal",
 			Why:    "what is left of internal checks this repository, and looks at it from outside",
 		},
@@ -52,7 +58,10 @@ var rules = Rules{
 	TestOnly: []string{"github.com/stretchr/testify", "go.uber.org/goleak"},
 	Bans: []Ban{
 		{Path: "google.golang.org/grpc", Why: "the version of grpc belongs to the user's program"},
-		{Path: "google.golang.org/protobuf", Why: "it registers types globally from init, and our encodings need little of it"},
+		{
+			Path: "google.golang.org/protobuf", Except: []string{"exporter"},
+			Why: "it registers types globally from init, and our encodings need little of it; an otlptrace.Client takes its messages",
+		},
 		{Path: "net/http/pprof", Why: "its init adds handlers to http.DefaultServeMux: it opens the user's server without being asked"},
 		{Path: "expvar", Why: "its init adds a handler to http.DefaultServeMux"},
 		{Path: "github.com/stretchr", Why: "test dependencies must not reach users"},
@@ -116,12 +125,16 @@ func TestDirectRequirements(t *testing.T) {
 	}
 	slices.Sort(direct)
 	require.Equal(t, []string{
-		"github.com/stretchr/testify",  // tests only
-		"go.opentelemetry.io/otel",     // attribute, codes, and the error handler that problems are reported to
-		"go.opentelemetry.io/otel/sdk", // the SpanProcessor interface and the sampler wrap
+		"github.com/stretchr/testify",                       // tests only
+		"go.opentelemetry.io/otel",                          // attribute, codes, and the error handler that problems are reported to
+		"go.opentelemetry.io/otel/exporters/otlp/otlptrace", // the Client that carries tracks; it links no transport
+		"go.opentelemetry.io/otel/sdk",                      // the SpanProcessor interface and the sampler wrap
+		"go.opentelemetry.io/otel/sdk/metric",               // the Producer interface and its data
 		"go.opentelemetry.io/otel/trace",
-		"go.uber.org/goleak", // tests only
-		"go.yaml.in/yaml/v3", // the configuration file
+		"go.opentelemetry.io/proto/otlp", // what tracks are written as and read from
+		"go.uber.org/goleak",             // tests only
+		"go.yaml.in/yaml/v3",             // the configuration file
+		"google.golang.org/protobuf",     // tests of the exporter: OTLP as it is on the wire
 	}, direct)
 	require.Empty(t, mod.Replace, "a replace in a library's go.mod is ignored in the builds of its users")
 }

@@ -1,0 +1,141 @@
+package exporter
+
+import (
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// spanNames are the names of a family that knows calls and durations of spans.
+type spanNames struct {
+	calls, duration                     string
+	service, spanName, spanKind, status attribute.Key
+	// info is a gauge of 1 for every service, "" for none.
+	info string
+	unit timeUnit
+	// unitName is shown as the unit of durations. It is empty where the Prometheus exporter must not append it.
+	unitName string
+}
+
+func connectorNames(seconds bool) spanNames {
+	n := spanNames{
+		calls: "traces.span.metrics.calls", duration: "traces.span.metrics.duration",
+		service: "service.name", spanName: spanNameKey, spanKind: spanKindKey, status: "status.code",
+		unit: millisecond,
+	}
+	if seconds {
+		n.unit = second
+	}
+	n.unitName = n.unit.name
+	return n
+}
+
+var tempoNames = spanNames{
+	calls: "traces_spanmetrics_calls_total", duration: "traces_spanmetrics_latency",
+	service: "service", spanName: "span_name", spanKind: "span_kind", status: "status_code",
+	info: "traces_target_info", unit: second,
+}
+
+// connectorBounds are the buckets of the spanmetrics connector, tempoBounds those of Tempo.
+var (
+	connectorBounds = []time.Duration{
+		2 * time.Millisecond, 4 * time.Millisecond, 6 * time.Millisecond, 8 * time.Millisecond, 10 * time.Millisecond,
+		50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond,
+		800 * time.Millisecond, time.Second, 1400 * time.Millisecond, 2 * time.Second, 5 * time.Second,
+		10 * time.Second, 15 * time.Second,
+	}
+	tempoBounds = doubling(2*time.Millisecond, 14)
+)
+
+// doubling returns n bounds, each twice the one before.
+func doubling(first time.Duration, n int) []time.Duration {
+	bounds := make([]time.Duration, n)
+	for i := range bounds {
+		bounds[i] = first << i
+	}
+	return bounds
+}
+
+const (
+	statusUnset = "STATUS_CODE_UNSET"
+	statusError = "STATUS_CODE_ERROR"
+)
+
+// metrics returns the metrics of a collection; durations with nil bounds are exponential histograms.
+func (n spanNames) metrics(p *Producer, c *collection, bounds []time.Duration) []metricdata.Metrics {
+	all := p.spans.limit(blockSeries(c, spanSite))
+	for i := range all {
+		all[i].attrs = n.attributes(&all[i], p.config.service)
+	}
+	duration := metricdata.Metrics{Name: n.duration, Unit: n.unitName, Description: "Durations of spans."}
+	if bounds == nil {
+		duration.Data = n.exponential(p, c, all)
+	} else {
+		duration.Data = n.fixed(p, c, all, bounds)
+	}
+	out := []metricdata.Metrics{n.callsMetric(c, all), duration}
+	if n.info != "" {
+		set := attribute.NewSet(n.service.String(p.config.service))
+		out = append(out, gauge(n.info, "", "The service.", []metricdata.DataPoint[int64]{c.point(set, 1)}))
+	}
+	return out
+}
+
+// attributes returns what identifies a point, but for the status.
+func (n spanNames) attributes(x *series, service string) attribute.Set {
+	if x.overflow {
+		return overflowSet
+	}
+	site := x.key.site
+	return attribute.NewSet(n.service.String(service), n.spanName.String(site.Name), n.spanKind.String(kindText(site.Kind)))
+}
+
+// callsMetric splits the calls by status. A status without calls has no point, and the overflow has no status.
+func (n spanNames) callsMetric(c *collection, all []series) metricdata.Metrics {
+	points := make([]metricdata.DataPoint[int64], 0, len(all))
+	add := func(x *series, status string, calls uint64) {
+		if calls > 0 {
+			set := attribute.NewSet(append(x.attrs.ToSlice(), n.status.String(status))...)
+			points = append(points, c.point(set, signed(calls)))
+		}
+	}
+	for i := range all {
+		x := &all[i]
+		if x.overflow {
+			points = append(points, c.point(x.attrs, signed(x.stats.Count)))
+			continue
+		}
+		add(x, statusUnset, x.stats.Count-min(x.stats.Errors, x.stats.Count))
+		add(x, statusError, x.stats.Errors)
+	}
+	return c.sum(n.calls, "", "Spans that ended.", points)
+}
+
+func (n spanNames) exponential(p *Producer, c *collection, all []series) metricdata.Aggregation {
+	h := metricdata.ExponentialHistogram[float64]{Temporality: c.temporality}
+	for i := range all {
+		if all[i].stats.Count > 0 {
+			point := exponentialPointIn(c, &all[i], p.config.size(DefaultMaxSize), n.unit)
+			point.Exemplars = n.exemplars(p, &all[i])
+			h.DataPoints = append(h.DataPoints, point)
+		}
+	}
+	return h
+}
+
+func (n spanNames) fixed(p *Producer, c *collection, all []series, bounds []time.Duration) metricdata.Aggregation {
+	h := metricdata.Histogram[float64]{Temporality: c.temporality}
+	for i := range all {
+		if all[i].stats.Count > 0 {
+			point := fixedPoint(c, &all[i], bounds, n.unit)
+			point.Exemplars = n.exemplars(p, &all[i])
+			h.DataPoints = append(h.DataPoints, point)
+		}
+	}
+	return h
+}
+
+func (n spanNames) exemplars(p *Producer, x *series) []metricdata.Exemplar[float64] {
+	return exemplars(&x.stats, p.config.unsampled, n.unit.of, func(string, bool) []attribute.KeyValue { return nil })
+}

@@ -1,0 +1,245 @@
+package exporter
+
+import (
+	"encoding/binary"
+	"slices"
+
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/stichotrope/stichotrope-go/core"
+)
+
+const (
+	// formatVersion changes when readers of this version would misunderstand what is written.
+	formatVersion = 1
+
+	windowName  = "profile"
+	outsideName = "(outside the tree)"
+	unnamed     = "(unnamed)"
+
+	temporalityDelta      = "delta"
+	temporalityCumulative = "cumulative"
+)
+
+// spanEncoder turns one window into the spans of one trace.
+type spanEncoder struct {
+	attributes
+	window *window
+	trace  []byte
+	// firstID is the id of the window's span; the others follow it. Ids that differ in their last bytes only
+	// compress to almost nothing.
+	firstID uint64
+
+	boxes []box
+	spans []*tracepb.Span
+	// sizes bound the encoded size of each span in bytes.
+	sizes []int
+	// ofSite are the attributes of sites, shared by all spans of a site.
+	ofSite [][]*commonpb.KeyValue
+	// siteSizes bound their size.
+	siteSizes []int
+	// outside is what each block has besides its nodes.
+	outside []core.Stats
+}
+
+// encodeWindow returns the spans that show a window, that of the window first, and bounds of their encoded sizes.
+func encodeWindow(w *window, trace core.TraceID, firstID uint64) (spans []*tracepb.Span, sizes []int) {
+	s := w.profile
+	e := &spanEncoder{
+		window: w, trace: trace[:], firstID: firstID,
+		ofSite: make([][]*commonpb.KeyValue, len(s.Blocks)), siteSizes: make([]int, len(s.Blocks)),
+	}
+	var start int64
+	var length uint64
+	if !s.Start.IsZero() {
+		start, length = s.Start.UnixNano(), uint64(max(s.Window(), 0))
+	}
+	root := e.begin(-1, windowName, roleWindow, length)
+	e.finish(root)
+	e.tracks()
+	shift := layOut(e.boxes, start)
+	origin := uint64(max(start, 0))
+	for i, span := range e.spans {
+		span.StartTimeUnixNano, span.EndTimeUnixNano = origin+e.boxes[i].start, origin+e.boxes[i].end
+	}
+	e.describeWindow(e.spans[root], shift)
+	e.sizes[root] += e.size
+	return e.spans, e.sizes
+}
+
+// begin adds a span and returns its index; finish ends what begin began.
+func (e *spanEncoder) begin(parent int, name, role string, total uint64) int {
+	i := len(e.spans)
+	e.size = 0
+	if name == "" {
+		name = unnamed
+	}
+	span := &tracepb.Span{
+		TraceId: e.trace, SpanId: e.id(i), Name: name, Kind: tracepb.Span_SPAN_KIND_INTERNAL,
+		Attributes: make([]*commonpb.KeyValue, 0, 24),
+	}
+	if parent >= 0 {
+		span.ParentSpanId = e.spans[parent].SpanId
+	}
+	e.add(span, e.text(attrRole, role))
+	e.boxes = append(e.boxes, box{parent: parent, total: total})
+	e.spans = append(e.spans, span)
+	return i
+}
+
+func (e *spanEncoder) finish(i int) {
+	const overheadOfSpan = 80 // ids, times, kind, status
+	e.sizes = append(e.sizes, e.size+len(e.spans[i].Name)+overheadOfSpan)
+}
+
+func (e *spanEncoder) id(i int) []byte {
+	return binary.BigEndian.AppendUint64(nil, e.firstID+uint64(i))
+}
+
+// tracks adds everything below the window: for each track its part of the call tree, and what is outside of it.
+func (e *spanEncoder) tracks() {
+	s := e.window.profile
+	outside := e.findOutside()
+	at := 0
+	for _, t := range s.Tracks() {
+		roots := at
+		for at < len(s.Nodes) && (s.Nodes[at].Parent >= 0 || s.Site(s.Nodes[at]).Track == t.Name) {
+			at++
+		}
+		var apart []int
+		for len(outside) > 0 && s.Blocks[outside[0]].Site.Track == t.Name {
+			apart, outside = append(apart, outside[0]), outside[1:]
+		}
+		if roots == at && len(apart) == 0 {
+			continue // all of it is below other tracks
+		}
+		track := e.begin(0, t.Name, roleTrack, 0)
+		e.add(e.spans[track], e.text(attrTrack, t.Name))
+		e.setSummary(e.spans[track], &t.Stats)
+		e.finish(track)
+		e.nodes(track, roots, at)
+		e.apart(track, apart)
+	}
+}
+
+// nodes adds the nodes from index begin to end, whose roots stand below the span of a track.
+func (e *spanEncoder) nodes(track, begin, end int) {
+	s := e.window.profile
+	offset := len(e.spans) - begin
+	for i := begin; i < end; i++ {
+		n := &s.Nodes[i]
+		parent := track
+		if n.Parent >= 0 {
+			parent = n.Parent + offset
+		}
+		span := e.beginSite(parent, n.Block, roleNode, n.Stats.Total)
+		e.setStatistics(e.spans[span], &n.Stats)
+		e.finish(span)
+	}
+}
+
+// findOutside sets outside and returns the blocks of which the nodes do not tell everything.
+func (e *spanEncoder) findOutside() []int {
+	s := e.window.profile
+	sums, inTree := nodeSums(s)
+	e.outside = make([]core.Stats, len(s.Blocks))
+	var list []int
+	for i := range s.Blocks {
+		e.outside[i] = outsideOf(&s.Blocks[i].Stats, &sums[i])
+		if !inTree[i] || e.outside[i].Active != 0 || !isNothing(&e.outside[i]) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// apart adds what blocks have besides their nodes.
+func (e *spanEncoder) apart(track int, blocks []int) {
+	if len(blocks) == 0 {
+		return
+	}
+	group := e.begin(track, outsideName, roleGroup, 0)
+	e.finish(group)
+	for _, i := range blocks {
+		d := &e.outside[i]
+		span := e.beginSite(group, i, roleOutside, uint64(max(int64(d.Total), 0)))
+		e.setOutside(e.spans[span], d)
+		e.finish(span)
+	}
+}
+
+// beginSite adds a span that stands for a site.
+func (e *spanEncoder) beginSite(parent, block int, role string, total uint64) int {
+	site := e.window.profile.Blocks[block].Site
+	i := e.begin(parent, site.Name, role, total)
+	if site.Kind <= core.KindConsumer {
+		e.spans[i].Kind = tracepb.Span_SpanKind(site.Kind)
+	}
+	before := e.size
+	if e.ofSite[block] == nil {
+		e.ofSite[block] = e.siteAttributes(site)
+		e.siteSizes[block] = e.size - before
+	}
+	e.size = before + e.siteSizes[block]
+	e.spans[i].Attributes = append(e.spans[i].Attributes, e.ofSite[block]...)
+	return i
+}
+
+func (e *spanEncoder) siteAttributes(s core.Site) []*commonpb.KeyValue {
+	list := []*commonpb.KeyValue{e.text(attrTrack, s.Track)}
+	if s.Name == "" {
+		list = append(list, e.text(attrName, ""))
+	}
+	if s.Kind > core.KindConsumer {
+		list = append(list, e.text(attrKind, s.Kind.String()))
+	}
+	if s.Function != "" {
+		list = append(list, e.text(attrFunction, s.Function))
+	}
+	if s.File != "" {
+		list = append(list, e.text(attrFile, s.File))
+	}
+	if s.Line != 0 {
+		list = append(list, e.int(attrLine, int64(s.Line)))
+	}
+	return slices.Clip(list)
+}
+
+// describeWindow adds what is not about a site. Its size is what e.size then is.
+func (e *spanEncoder) describeWindow(span *tracepb.Span, shift int) {
+	w, s := e.window, e.window.profile
+	e.size = 0
+	e.add(span, e.int(attrVersion, formatVersion))
+	e.add(span, e.int(attrScale, core.Scale))
+	e.add(span, e.int(attrSpans, int64(len(e.spans))))
+	e.add(span, e.int(attrNodes, int64(len(s.Nodes))))
+	e.addNonZero(span, attrFolded, int64(w.folded))
+	e.addNonZero(span, attrShift, int64(shift))
+	e.addNonZero(span, attrUndelivered, int64(w.undelivered))
+	temporality := temporalityDelta
+	if w.cumulative {
+		temporality = temporalityCumulative
+	}
+	e.add(span, e.text(attrTemporality, temporality))
+	if w.restarted != "" {
+		e.add(span, e.text(attrRestarted, validText(w.restarted)))
+	}
+	if len(s.Names) > 0 {
+		e.add(span, e.texts(attrProfiles, s.Names))
+	}
+	if len(s.DisabledTracks) > 0 {
+		e.add(span, e.texts(attrDisabledTracks, s.DisabledTracks))
+	}
+	if !s.Start.IsZero() {
+		e.add(span, e.int(attrStart, s.Start.UnixNano()))
+	}
+	if !s.End.IsZero() {
+		e.add(span, e.int(attrEnd, s.End.UnixNano()))
+	}
+	for _, c := range counters {
+		e.addNonZero(span, prefixCounters+c.name, int64(*c.field(&s.Counters)))
+	}
+	total := s.Total()
+	e.setSummary(span, &total)
+}
