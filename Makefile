@@ -55,9 +55,9 @@ vuln: bin/govulncheck ## known vulnerabilities in what the library calls, if the
 		*) exit $$code ;; \
 	esac
 
-setup: ## install what the skipped tests need (Debian, as root): a browser, an emulator of arm64, npm packages
+setup: ## install what the skipped tests need (Debian, as root): a browser, an emulator of arm64, Prometheus, npm packages
 	apt-get update
-	apt-get install --yes --no-install-recommends chromium qemu-user-static
+	apt-get install --yes --no-install-recommends chromium qemu-user-static prometheus
 	npm ci --prefix report/html/browsertest
 
 clean: ## remove what these commands made
