@@ -5,13 +5,13 @@ package main
 type ballast struct {
 	// blobs are without pointers, such as buffers and strings: the collector need not look into them.
 	blobs [][]byte
-	// first begins a list through all objects with pointers.
-	first *resident
+	// residents have pointers. They hang on a slice, not on each other: a long list is the collector's worst case.
+	residents []*resident
 }
 
 type resident struct {
-	next *resident
-	_    [56]byte
+	blob []byte
+	_    [40]byte
 }
 
 // newBallast returns a heap of so many bytes, of which one in 32 is in objects with pointers.
@@ -21,8 +21,8 @@ func newBallast(bytes int) *ballast {
 	for range bytes * 31 / 32 / blob {
 		b.blobs = append(b.blobs, make([]byte, blob))
 	}
-	for range bytes / 32 / 64 {
-		b.first = &resident{next: b.first}
+	for i := range bytes / 32 / 64 {
+		b.residents = append(b.residents, &resident{blob: b.blobs[i%len(b.blobs)]})
 	}
 	return b
 }

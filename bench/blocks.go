@@ -58,7 +58,7 @@ func blockContenders(p *otelprof.Profiler, n int) []contender {
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p)).Tracer("example.com/blocks")
 	return []contender{
 		{emptyLoop, func() { repeat(n, func() {}) }},
-		{twoClocks, func() { repeat(n, func() { clocks += time.Since(time.Now()) }) }},
+		{twoClocks, func() { repeat(n, func() { _ = time.Since(time.Now()) }) }},
 		{handle, func() { repeat(n, func() { site.Start().End() }) }},
 		{rootBlock, func() { repeat(n, func() { p.Block(ctx, "bench", "root").End() }) }},
 		{emptySpan, func() { spansAround(tracer, n, func(context.Context) {}) }},
@@ -67,9 +67,6 @@ func blockContenders(p *otelprof.Profiler, n int) []contender {
 		}},
 	}
 }
-
-// clocks keeps the compiler from dropping the readings of the clock.
-var clocks time.Duration
 
 //go:noinline
 func repeat(n int, f func()) {

@@ -13,8 +13,10 @@ type cost struct {
 	bytes   uint64 // allocated
 }
 
-// measure returns what work costs. Nothing else should go on in the process.
+// measure returns what work costs. Nothing else should go on in the process. It starts with a collected heap, so that the
+// same work has the same number of garbage collections each time.
 func measure(work func()) cost {
+	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start, cpu := time.Now(), cpuTime()

@@ -48,7 +48,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	var only string
 	flags.StringVar(&o.out, "o", "", "write to this `file`, - for standard output, which is the default with -quick or -only (default BENCHMARKS.md)")
 	flags.StringVar(&only, "only", "", "run only these chapters, separated by commas: "+strings.Join(chapterNames(), ", "))
-	flags.IntVar(&o.rounds, "rounds", 81, "how many `rounds` of turns to measure")
+	flags.IntVar(&o.rounds, "rounds", 61, "how many `rounds` of turns to measure")
 	flags.BoolVar(&o.quick, "quick", false, "measure next to nothing, to see that everything runs")
 	err := flags.Parse(args)
 	if err == nil {
@@ -105,7 +105,7 @@ func chapterNames() []string {
 }
 
 func run(o options, stdout, stderr io.Writer) error {
-	rep := report{environment: thisEnvironment(o.args)}
+	rep := report{environment: thisEnvironment(o.args), quick: o.quick}
 	b := &bench{rounds: o.rounds, quick: o.quick, progress: stderr}
 	for _, c := range chapters {
 		if o.only != nil && !slices.Contains(o.only, c.name) {

@@ -23,6 +23,7 @@ func TestQuick(t *testing.T) {
 	for _, title := range []string{"## Targets", "## A span", "## Many goroutines", "## A block", "## A snapshot", "## Memory"} {
 		require.Contains(t, string(text), title)
 	}
+	require.Contains(t, string(text), "quick run")
 	require.NotContains(t, string(text), "NaN", "a contender has no results: is its name right?")
 }
 

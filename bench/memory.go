@@ -24,13 +24,9 @@ three decades are what a busy site has, from 1 ms to 1 s, say. A site has one no
 			if err != nil {
 				return chapter{}, err
 			}
-			name := "one stripe"
-			if contended {
-				name = "stripes as after contention, on " + strconv.Itoa(runtime.GOMAXPROCS(0)) + " CPUs"
-			}
-			sites.add(name, strconv.Itoa(decades), bytes(size))
+			sites.add(stripes(contended), strconv.Itoa(decades), bytes(size))
 			if decades == 3 && !contended {
-				c.targets = append(c.targets, atMost("memory of a site after 1 000 000 observations", 4096, size, bytes))
+				c.targets = append(c.targets, atMost("memory of a site after 1 000 000 observations, durations over 3 decades", 4096, size, bytes))
 			}
 		}
 	}

@@ -16,7 +16,7 @@ type stage struct {
 
 const (
 	statisticsOnly = "statistics only"
-	everything     = "+ call site: everything, the default"
+	everything     = "+ call site: everything"
 )
 
 var stages = []stage{
@@ -42,7 +42,7 @@ const (
 )
 
 // variant names a stage with one way of access.
-func variant(stage, access string) string { return stage + ", " + access }
+func variant(stage, access string) string { return "otelprof, " + stage + ", " + access }
 
 // newProfiler returns a profiler that the user's environment says nothing to but what OTELPROF_* variables do.
 func newProfiler(options ...otelprof.Option) (*otelprof.Profiler, error) {

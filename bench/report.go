@@ -9,7 +9,9 @@ import (
 // report is the whole of BENCHMARKS.md.
 type report struct {
 	environment environment
-	chapters    []chapter
+	// quick says that next to nothing was measured.
+	quick    bool
+	chapters []chapter
 }
 
 // chapter is what one set of measurements found.
@@ -45,6 +47,9 @@ that of the whole process, user and system, including the garbage collector.
 func (r report) markdown() string {
 	var b strings.Builder
 	b.WriteString("# Benchmarks\n\n" + introduction + "\n" + r.environment.markdown())
+	if r.quick {
+		b.WriteString("\n**This was a quick run, to see that everything works: its figures mean nothing.**\n")
+	}
 	if t := r.targets(); len(t.rows) > 0 {
 		b.WriteString("\n## Targets\n\n" + t.markdown())
 	}

@@ -16,28 +16,37 @@ import (
 
 // snapshots measures how long a snapshot takes.
 func snapshots(b *bench) (chapter, error) {
-	t := table{header: []string{"a snapshot of", "sites", "time", "CPU time", "allocated"}}
 	c := chapter{
 		title: "A snapshot",
-		text: `Every site has one node in the call tree and a histogram over three decades, some 640 buckets. Stripes multiply only where goroutines
-meet, so most sites have one. Recording goes on during a snapshot.`,
+		text: `Every site has one node in the call tree and 2 000 observations or more, spread evenly in their logarithm over so many decades: a decade has
+213 buckets. Stripes multiply only where goroutines meet, so most sites have one. Recording goes on during a snapshot.`,
 	}
-	for _, sites := range []int{100, 1000, 10_000} {
-		for _, contended := range []bool{false, true} {
-			s, err := newStock(b.size(sites))
-			if err != nil {
-				return chapter{}, err
+	t := table{header: []string{"a snapshot of", "sites", "decades", "time", "CPU time", "allocated"}}
+	for _, k := range []struct {
+		sites, decades int
+		contended      bool
+	}{
+		{100, 1, false}, {1000, 1, false}, {10_000, 1, false},
+		{100, 3, false}, {1000, 3, false}, {1000, 3, true},
+	} {
+		s, err := newStock(b.size(k.sites))
+		if err != nil {
+			return chapter{}, err
+		}
+		b.say("%d sites, %d decades, contended: %t", k.sites, k.decades, k.contended)
+		observations := 2000
+		if k.contended {
+			observations = b.size(50_000) // long enough for the goroutines to meet
+		}
+		s.fill(observations, durations(k.decades), k.contended)
+		name := stripes(k.contended)
+		median := b.snapshot(&t, name, len(s.labels), strconv.Itoa(k.decades), s.Snapshot)
+		if k.sites == 1000 && !k.contended {
+			what := fmt.Sprintf("a snapshot of 1 000 sites, durations over %d decades", k.decades)
+			if k.decades == 1 {
+				what = "a snapshot of 1 000 sites, durations over a decade"
 			}
-			s.fill(2000, durations(3), contended)
-			name := "one stripe a site"
-			if contended {
-				name = "stripes as after contention"
-			}
-			b.say("%d sites, %s", sites, name)
-			median := b.snapshot(&t, name, len(s.labels), s.Snapshot)
-			if sites == 1000 && !contended {
-				c.targets = append(c.targets, atMost("a snapshot of 1 000 sites", 1e6, median, duration))
-			}
+			c.targets = append(c.targets, atMost(what, 1e6, median, duration))
 		}
 	}
 	median, err := b.crowdedSnapshot(&t)
@@ -46,15 +55,20 @@ meet, so most sites have one. Recording goes on during a snapshot.`,
 	return c, err
 }
 
-// snapshot adds a row and returns the median time in ns.
-func (b *bench) snapshot(t *table, name string, sites int, take func() *core.Snapshot) float64 {
-	r := b.compare([]contender{{name, func() { kept = take() }}}, b.rounds/2, 3*time.Second)
-	t.add(name, strconv.Itoa(sites), duration(r.wall(name).median()), duration(r.cpu(name).median()), bytes(r.bytes(name).median()))
-	return r.wall(name).median()
+// stripes names what a stock was filled with.
+func stripes(contended bool) string {
+	if contended {
+		return fmt.Sprintf("stripes as after contention, on %d CPUs", runtime.GOMAXPROCS(0))
+	}
+	return "one stripe a site"
 }
 
-// kept keeps the compiler from dropping a snapshot.
-var kept *core.Snapshot
+// snapshot adds a row and returns the median time in ns.
+func (b *bench) snapshot(t *table, name string, sites int, decades string, take func() *core.Snapshot) float64 {
+	r := b.compare([]contender{{name, func() { take() }}}, b.rounds/2, 3*time.Second)
+	t.add(name, strconv.Itoa(sites), decades, duration(r.wall(name).median()), duration(r.cpu(name).median()), bytes(r.bytes(name).median()))
+	return r.wall(name).median()
+}
 
 // crowdedSnapshot measures a snapshot while 10 000 goroutines have a span open in a span, with an ended one beside it.
 func (b *bench) crowdedSnapshot(t *table) (float64, error) {
@@ -68,7 +82,7 @@ func (b *bench) crowdedSnapshot(t *table) (float64, error) {
 	defer leave()
 	name := fmt.Sprintf("spans open in %d goroutines", goroutines)
 	b.say("%s", name)
-	return b.snapshot(t, name, len(p.Snapshot().Blocks), p.Snapshot), nil
+	return b.snapshot(t, name, len(p.Snapshot().Blocks), "", p.Snapshot), nil
 }
 
 // openSpans starts goroutines that each have two spans open until the function that it returns is called.

@@ -11,7 +11,7 @@ import (
 
 // spans measures what a span costs: with our processor at every stage, with those of others, and without any.
 func spans(b *bench) (chapter, error) {
-	n := b.size(25_000)
+	n := b.size(60_000)
 	own, err := ours(n)
 	if err != nil {
 		return chapter{}, err
@@ -29,8 +29,8 @@ func spans(b *bench) (chapter, error) {
 	return chapter{
 		title: "A span",
 		text: fmt.Sprintf(`The workload is a service of %d places that start spans with 3 to 5 attributes each, in traces of 10 to 21 spans up to 5 deep;
-it does nothing else, on one goroutine. A live heap of 64 MiB makes the garbage collector run as often as in a service. A turn is
-%d spans; there were %d rounds. “%s” is the baseline measured twice: how far it is from 0 is how far to trust the rest.
+it does nothing else, on one goroutine. The live heap is 64 MiB. A turn begins with a collected heap, and its %d spans make the garbage
+collector run about once, the same number of times in every round; there were %d rounds. “%s” is the baseline measured twice: how far it is from 0 is how far to trust the rest.
 
 Exporting took %v a batch; the `+"`BatchSpanProcessor`"+` with its default queue lost %s of the spans at full speed, so its figure is
 mostly the price of dropping them.`, siteCount, m.perTurn, len(r.cpu(noopBase)), control, exportTime, percent(others.lost())),
@@ -74,9 +74,9 @@ func (m spanCosts) ours() table {
 }
 
 func (m spanCosts) others() table {
-	t := table{header: []string{"others: added per span", "ns", "allocations", "bytes"}}
+	t := table{header: []string{"in comparison: added per span", "ns", "allocations", "bytes"}}
 	for _, name := range []string{
-		classicPeer, nativePeer, cachedPeer, otelPeer, zpagesPeer, simplePeer, batchPeer,
+		variant(everything, public), classicPeer, nativePeer, cachedPeer, otelPeer, zpagesPeer, simplePeer, batchPeer,
 	} {
 		objects, size := m.allocations(name, noopBase)
 		t.add(name, spread(m.added(name, noopBase)), objects, size)
