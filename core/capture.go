@@ -22,6 +22,7 @@ type capture struct {
 	nodes    []visited
 	counters Counters
 	arena    arena
+	order    []int32 // scratch of sweep
 }
 
 // Snapshot returns a copy of the whole profile: every span that ended before the call is in it, exactly once. It
@@ -53,11 +54,9 @@ func (a *Aggregator) Clear() {
 	for i := range a.shards {
 		sh := &a.shards[i]
 		sh.counters = Counters{}
-		for _, t := range sh.slots {
-			if t != nil {
-				t.forget()
-				t.unplace()
-			}
+		for t := sh.oldest; t != nil; t = t.younger {
+			t.forget()
+			t.unplace()
 		}
 		sh.mu.Unlock()
 	}
@@ -113,16 +112,29 @@ func (a *Aggregator) take(reset bool) *Snapshot {
 	return s
 }
 
-// copyShard adds the live traces of a shard to the capture.
+// liveTrace is a trace that was live when a snapshot began. Its storage may serve another trace by now: then born differs.
+type liveTrace struct {
+	*local
+	born uint64
+}
+
+// copyShard adds the live traces of a shard to the capture. It locks the shard for one trace at a time. Traces that begin
+// meanwhile are none of its business: no span of theirs had ended before.
 func (a *Aggregator) copyShard(sh *shard, c *capture) {
 	sh.mu.Lock()
 	var list []described
-	for _, t := range sh.slots {
-		if t != nil {
-			list = t.openRecords(list)
-		}
+	live := make([]liveTrace, 0, sh.live)
+	for t := sh.oldest; t != nil; t = t.younger {
+		list = t.openRecords(list)
+		live = append(live, liveTrace{t, t.born})
+	}
+	n := &sh.counters
+	c.counters.each(n, func(sum *uint64, x uint64) { *sum += x })
+	if c.reset {
+		*n = Counters{}
 	}
 	sh.mu.Unlock()
+
 	a.describe(list)
 	starts := make(map[spanKey]int64, len(list))
 	for _, d := range list {
@@ -134,26 +146,24 @@ func (a *Aggregator) copyShard(sh *shard, c *capture) {
 			starts[d.spanKey] = d.start
 		}
 	}
-
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	for _, t := range sh.slots {
-		if t != nil && len(t.records) > t.open {
-			a.copyLocal(sh, t, starts, c)
+	for _, t := range live {
+		if t := a.copyLocal(sh, t, starts, c.reset); t != nil {
+			c.countPending(a, t)
 		}
-	}
-	n := &sh.counters
-	c.counters.each(n, func(sum *uint64, x uint64) { *sum += x })
-	if c.reset {
-		*n = Counters{}
 	}
 }
 
-// copyLocal counts the ended records of a live trace as pending.
-func (a *Aggregator) copyLocal(sh *shard, t *local, starts map[spanKey]int64, c *capture) {
+// copyLocal marks a live trace as copied and returns the copy, nil if there is nothing to copy. In the copy, what is not
+// to be counted is marked as forgotten.
+func (a *Aggregator) copyLocal(sh *shard, live liveTrace, starts map[spanKey]int64, reset bool) *local {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	t := live.local
+	if t.born != live.born || len(t.records) == t.open {
+		return nil
+	}
 	t.copied = true
-	peek := *t
-	peek.records = slices.Clone(t.records)
+	peek := &local{trace: t.trace, records: slices.Clone(t.records)}
 	for i := range peek.records {
 		if r := &peek.records[i]; r.cover != nil {
 			r.cover = r.cover.clone()
@@ -174,14 +184,30 @@ func (a *Aggregator) copyLocal(sh *shard, t *local, starts map[spanKey]int64, c 
 			peek.records[r.over].flags |= forgotten
 			continue
 		}
+		if start == math.MinInt64 {
+			start = peek.records[r.parent].start // unknown, but not before that
+		}
 		// An open child covers its ended parent from its start on.
 		r.start, r.end, r.closedAt = start, math.MaxInt64, int32(len(peek.records))
 		r.flags |= forgotten
 	}
-	a.sweep(sh, &peek, nil)
 	for i := range peek.records {
-		r := &peek.records[i]
-		if r.closedAt == open || r.flags&(hidden|forgotten) != 0 {
+		if reset && peek.records[i].counts() {
+			t.records[i].flags |= forgotten
+		}
+	}
+	return peek
+}
+
+// counts reports whether the record is of an ended span that is to be counted.
+func (r *record) counts() bool { return r.closedAt != open && r.flags&(hidden|forgotten) == 0 }
+
+// countPending counts the ended records of a copied trace as pending.
+func (c *capture) countPending(a *Aggregator, t *local) {
+	a.sweep(&c.order, t, nil)
+	for i := range t.records {
+		r := &t.records[i]
+		if !r.counts() {
 			continue
 		}
 		s := r.label.in(c.state).at(r.place) // its end may have begun before a Clear
@@ -191,11 +217,8 @@ func (a *Aggregator) copyLocal(sh *shard, t *local, starts map[spanKey]int64, c 
 			c.pending[s] = p
 		}
 		var o observation
-		peek.observe(r, &o)
+		t.observe(r, &o)
 		p.add(&o)
-		if c.reset {
-			t.records[i].flags |= forgotten
-		}
 	}
 }
 
@@ -203,10 +226,8 @@ func (a *Aggregator) copyLocal(sh *shard, t *local, starts map[spanKey]int64, c 
 func (a *Aggregator) finishShard(sh *shard) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for _, t := range sh.slots {
-		if t != nil {
-			t.copied = false
-		}
+	for t := sh.oldest; t != nil; t = t.younger {
+		t.copied = false
 	}
 	for i, t := range sh.deferred {
 		a.file(sh, t)

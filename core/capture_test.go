@@ -43,7 +43,9 @@ func (a *Aggregator) end(trace TraceID, span SpanID, name string) {
 // A trace that ends after a snapshot has copied it, and before the snapshot has read the tree, is in the snapshot once,
 // and a second end of its spans is a second end.
 func TestTraceThatEndsDuringASnapshot(t *testing.T) {
-	for name, take := range map[string]func(a *Aggregator) *Snapshot{"snapshot": (*Aggregator).Snapshot, "take": (*Aggregator).Take} {
+	for name, take := range map[string]func(a *Aggregator) *Snapshot{
+		"snapshot": (*Aggregator).Snapshot, "take": (*Aggregator).Take,
+	} {
 		t.Run(name, func(t *testing.T) {
 			var hook func()
 			a := hooked(t, Limits{}, &hook)

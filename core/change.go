@@ -2,6 +2,7 @@ package core
 
 // Change is how one block or one node differs.
 type Change struct {
+	// Site is the site of the block, or of the node.
 	Site Site
 	// Path is the sites from the root to the node, the last one being Site; nil for a block.
 	Path []Site
@@ -18,12 +19,14 @@ type Change struct {
 	// before. It is counted in self time, so that a slow function stands above its callers.
 	Impact float64
 
+	// Count is the number of calls, ErrorRate the part of them that failed, from 0 to 1.
 	Count, ErrorRate Delta
 	// Rate is in calls per second of the snapshots' windows, 0 for a snapshot without one.
 	Rate Delta
-	// Durations of a call in nanoseconds.
+	// Mean, P50, P95, P99 and SelfMean are durations of a call in nanoseconds: the mean, quantiles, and the mean self
+	// time.
 	Mean, P50, P95, P99, SelfMean Delta
-	// Sums over all calls in nanoseconds.
+	// Self and Total are sums over all calls in nanoseconds.
 	Self, Total Delta
 }
 
@@ -47,7 +50,8 @@ type Test struct {
 	// P is the probability of a difference at least as large if nothing changed; 1 where too little is known to test.
 	P float64
 	// Q is P adjusted for the number of blocks, or of nodes, that were tested; see DiffOptions.Alpha.
-	Q       float64
+	Q float64
+	// Verdict is Regression, Improvement or Unchanged.
 	Verdict Verdict
 }
 

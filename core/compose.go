@@ -82,8 +82,11 @@ func (c *capture) blocks(s *Snapshot, noTree bool) {
 			continue
 		}
 		v.block = at[v.node.site.rank] - 1
-		b := &s.Blocks[v.block]
-		b.Stats = b.Stats.Merge(v.stats)
+		if b := &s.Blocks[v.block]; b.Stats.Count == 0 {
+			b.Stats = v.stats
+		} else {
+			b.Stats = b.Stats.Merge(v.stats)
+		}
 		if v.node.overflow && v.node != c.state.overflow {
 			s.Counters.OverflowNodes += v.stats.Count
 		}

@@ -14,8 +14,8 @@ const (
 )
 
 // MarshalBinary returns the snapshot in its binary form, the protobuf message of snapshot.proto. It begins with
-// 0A 11 "otelprof.snapshot"; equal snapshots have equal bytes. Compression is up to the caller; gzip leaves a third. The error
-// says what is not valid in the snapshot, see [Snapshot.Validate].
+// 0A 11 "otelprof.snapshot"; equal snapshots have equal bytes. Compression is up to the caller; gzip leaves a third.
+// The error says what is not valid in the snapshot, see [Snapshot.Validate].
 func (s *Snapshot) MarshalBinary() ([]byte, error) {
 	if err := s.Validate(); err != nil {
 		return nil, fmt.Errorf("encode snapshot: %w", err)

@@ -10,7 +10,7 @@ import (
 func (a *Aggregator) file(sh *shard, t *local) {
 	t.link()
 	a.place(t)
-	a.sweep(sh, t, nil)
+	a.sweep(&sh.order, t, nil)
 	a.deliver(sh, t, nil)
 }
 
@@ -78,8 +78,8 @@ func (a *Aggregator) place(t *local) {
 // sweep computes how much of each ended record's time its children cover: the union of their times, cut to its
 // own. Children are taken in the order of their starts, so that the union needs one number a parent: how far it
 // reaches. With keep, what is between two kept records is left for a later sweep, and what leaves for a kept
-// parent goes to the parent's coverage.
-func (a *Aggregator) sweep(sh *shard, t *local, keep []bool) {
+// parent goes to the parent's coverage. order is memory to sort in.
+func (a *Aggregator) sweep(order *[]int32, t *local, keep []bool) {
 	if a.config.NoSelf {
 		return
 	}
@@ -101,14 +101,15 @@ func (a *Aggregator) sweep(sh *shard, t *local, keep []bool) {
 		}
 		return
 	}
-	sh.order = sh.order[:0]
+	byStart := (*order)[:0]
 	for i := range recs {
-		sh.order = append(sh.order, int32(i))
+		byStart = append(byStart, int32(i))
 	}
-	slices.SortFunc(sh.order, func(i, j int32) int { return cmp.Compare(recs[i].start, recs[j].start) })
-	for _, i := range sh.order {
+	slices.SortFunc(byStart, func(i, j int32) int { return cmp.Compare(recs[i].start, recs[j].start) })
+	for _, i := range byStart {
 		t.cover(i, keep)
 	}
+	*order = byStart
 }
 
 // cover adds the time of record i to what covers its parent.
@@ -157,7 +158,7 @@ func (a *Aggregator) deliver(sh *shard, t *local, keep []bool) {
 	var o observation
 	for i := range t.records {
 		r := &t.records[i]
-		if r.flags&(hidden|forgotten) != 0 || keep != nil && keep[i] {
+		if !r.counts() || keep != nil && keep[i] {
 			continue
 		}
 		if !t.observe(r, &o) {

@@ -164,10 +164,14 @@ func (h Histogram) CountAtMost(bound uint64) uint64 {
 
 // Dense is an exponential histogram in OTLP's form: one run of counts from the bucket Offset on.
 type Dense struct {
-	Scale  int
+	// Scale makes an octave 2^Scale buckets. It is at most the package's Scale and may be negative.
+	Scale int
+	// Offset is the index of the first bucket, as in OTLP: bucket i is (2^(i/2^Scale), 2^((i+1)/2^Scale)].
 	Offset int
+	// Counts are the counts of the buckets from Offset on; nil if there are none.
 	Counts []uint64
-	Zero   uint64
+	// Zero is how many durations are 0.
+	Zero uint64
 }
 
 // Dense returns the histogram in OTLP's form with at most maxSize buckets. Without a need to shrink the conversion

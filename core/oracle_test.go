@@ -155,7 +155,7 @@ func (s *oracleSpan) ancestry() []Site {
 }
 
 // self is the time that no child covers: what is left of the span's own after the union of theirs is taken away. A
-// child that is still open covers all from its start on, if that is known.
+// child that is still open covers all from its start on, or if that is not known, from its parent's.
 func (s *oracleSpan) self() uint64 {
 	var children []period
 	for _, c := range s.life.spans {
@@ -164,7 +164,7 @@ func (s *oracleSpan) self() uint64 {
 		case c.closed > 0:
 			children = append(children, period{c.start, c.end})
 		case c.nameless:
-			children = append(children, period{math.MinInt64, math.MaxInt64})
+			children = append(children, period{c.parent.start, math.MaxInt64})
 		default:
 			children = append(children, period{c.begin, math.MaxInt64})
 		}

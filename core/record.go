@@ -60,8 +60,9 @@ type local struct {
 	// index finds ids once there are more than maxScan.
 	index map[uint64]int32
 	open  int
-	// born orders locals by age.
-	born uint64
+	// born numbers the traces of a shard; younger and older link the live ones in this order.
+	born           uint64
+	younger, older *local
 	// settleAt is the number of records at which the trace is settled next.
 	settleAt int
 	settling bool

@@ -140,10 +140,12 @@ func TestScheduleWithFewSites(t *testing.T) {
 func TestScheduleWithoutTree(t *testing.T) {
 	for _, limits := range []Limits{DefaultLimits(), limitsWith(func(l *Limits) { l.MaxPending = 3 })} {
 		early := limits.MaxPending == 3
-		runSchedules(t, 6, 400, scheduleKind{limits: limits, noTree: true, early: early, compare: func(s *schedule, got *Snapshot) {
+		kind := scheduleKind{limits: limits, noTree: true, early: early}
+		kind.compare = func(s *schedule, got *Snapshot) {
 			checkInvariants(s.t, got)
 			require.Empty(s.t, got.Nodes)
 			requireSameEntries(s.t, s.model.profile().used(), flat(got).used())
-		}})
+		}
+		runSchedules(t, 6, 400, kind)
 	}
 }

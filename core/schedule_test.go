@@ -151,6 +151,9 @@ func (s *schedule) open() {
 	if !s.plain {
 		o.Place = schedulePlaces[s.choose(len(schedulePlaces))]
 	}
+	if s.plain {
+		s.last = nil // what is given up to make room may drive it out of the memory of ended spans
+	}
 	span := &oracleSpan{}
 	o.Ref = span
 	s.agg.Open(&o)

@@ -69,7 +69,7 @@ func (a *Aggregator) settle(sh *shard, hash uint64, trace TraceID) {
 	t.link()
 	a.place(t)
 	keep := sh.keepers(t)
-	a.sweep(sh, t, keep)
+	a.sweep(&sh.order, t, keep)
 	for i := range t.records {
 		if r := &t.records[i]; !keep[i] && r.has(waiting) && !r.has(hidden) {
 			sh.counters.Settled++

@@ -14,7 +14,9 @@ type shard struct {
 	// slots is an open-addressing table of the live traces, by hash, linear probing, at most half full.
 	slots []*local
 	live  int
-	free  []*local
+	// oldest and youngest are the ends of the list of live traces in the order of their beginnings.
+	oldest, youngest *local
+	free             []*local
 
 	// open counts the open records, credit how many of Limits.MaxActive the shard holds.
 	open, credit int
@@ -27,7 +29,7 @@ type shard struct {
 	deferred []*local
 
 	// recent remembers spans filed lately, to tell a second end from a missed start: see remember.
-	recent [256]uint64
+	recent [128]uint64
 
 	counters Counters
 
@@ -85,6 +87,12 @@ func (sh *shard) begin(hash uint64, trace *TraceID, maxPending int) *local {
 	t.trace, t.hashed, t.born, t.settleAt = *trace, hash, sh.born, maxPending
 	sh.place(t)
 	sh.live++
+	if t.older = sh.youngest; t.older != nil {
+		t.older.younger = t
+	} else {
+		sh.oldest = t
+	}
+	sh.youngest = t
 	return t
 }
 
@@ -106,6 +114,17 @@ func (sh *shard) remove(t *local) {
 	}
 	sh.slots[i] = nil
 	sh.live--
+	if t.older != nil {
+		t.older.younger = t.younger
+	} else {
+		sh.oldest = t.younger
+	}
+	if t.younger != nil {
+		t.younger.older = t.older
+	} else {
+		sh.youngest = t.older
+	}
+	t.older, t.younger = nil, nil
 	for j := (i + 1) & mask; sh.slots[j] != nil; j = (j + 1) & mask {
 		if home := sh.slots[j].hashed & mask; (j-home)&mask >= (j-i)&mask {
 			sh.slots[i], sh.slots[j] = sh.slots[j], nil
@@ -131,15 +150,4 @@ func (sh *shard) retire(t *local) {
 	if len(sh.free) < maxFree && t.clear() {
 		sh.free = append(sh.free, t)
 	}
-}
-
-// oldest returns the live trace that began first, nil if there is none.
-func (sh *shard) oldest() *local {
-	var first *local
-	for _, t := range sh.slots {
-		if t != nil && (first == nil || t.born < first.born) {
-			first = t
-		}
-	}
-	return first
 }

@@ -104,6 +104,31 @@ func TestSameSpanIDInAnotherTraceIsNotASecondEnd(t *testing.T) {
 	require.EqualValues(t, 4*traces, s.Counters.Duplicates)
 }
 
+// A second end that comes at once is noticed, however large the trace is that the first one ended.
+func TestSecondEndOfTheLastSpan(t *testing.T) {
+	a, err := New(Config{})
+	require.NoError(t, err)
+	l := a.Label(Site{Track: "t", Name: "n"})
+	const traces, children = 20, 400
+	end := func(c Closing) {
+		c.Label, c.Unstarted = l, true
+		a.Close(&c)
+		a.Close(&c)
+	}
+	for n := range byte(traces) {
+		root := Opening{Trace: TraceID{1, n}, Span: SpanID{1, n}}
+		a.Open(&root)
+		for range children {
+			o := Opening{Trace: root.Trace, Parent: root.Span}
+			binary.LittleEndian.PutUint64(o.Span[:], rand.Uint64())
+			a.Open(&o)
+			end(Closing{Trace: o.Trace, Span: o.Span})
+		}
+		end(Closing{Trace: root.Trace, Span: root.Span})
+	}
+	require.EqualValues(t, traces*(children+1), a.Snapshot().Counters.Spans)
+}
+
 // Credit that lies idle in other shards is used before any span is given up.
 func TestCreditIsReclaimedBeforeSpansAreEvicted(t *testing.T) {
 	const limit = 256

@@ -30,9 +30,9 @@ type Snapshot struct {
 type Block struct {
 	Site  Site
 	Stats Stats
-	// Pending is how many of Stats.Count are not in the call tree yet, because a local ancestor of
-	// theirs, whose name may still change, has not ended; all of them if no call tree is kept. In a difference it is the change of that number,
-	// and negative where the tree received more observations of before Start than it still lacks.
+	// Pending is how many of Stats.Count are not in the call tree yet, because a local ancestor of theirs, whose
+	// name may still change, has not ended; all of them if no call tree is kept. In a difference it is the change of
+	// that number, and negative where the tree received more observations of before Start than it still lacks.
 	Pending int64
 }
 

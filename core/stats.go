@@ -115,7 +115,8 @@ func (s *Stats) addSums(o *Stats) {
 // statistics. Counts and the histogram are exact, and so are the sums unless s has reached their limit, where
 // they stay. Min and Max are exact where the later state shows them (a new extreme, or an empty o), else they
 // are the bounds of the outermost bucket of the difference, within 1.1 %. Last is that of s; First is the Last of
-// o unless there is a new earliest start, though spans of the difference may have begun before. Exemplars are kept only if they are new. Active is that of s.
+// o unless there is a new earliest start, though spans of the difference may have begun before. Exemplars are kept
+// only if they are new. Active is that of s.
 func (s Stats) Sub(o Stats) Stats {
 	bytes := subSat(s.Bytes, o.Bytes)
 	if o.Count == 0 {

@@ -123,12 +123,11 @@ func (h *liveHistogram) add(d uint64) {
 
 func (h *liveHistogram) grow(c int) uint8 {
 	if len(h.counts) == cap(h.counts) {
-		// Small steps: a site has about as many chunks after a minute as after a year.
-		counts := make([][chunkSize]uint32, len(h.counts), len(h.counts)+4)
-		copy(counts, h.counts)
-		h.counts = counts
+		// Just what is needed, as append rounds it up: a site has about as many chunks after a minute as after a year.
+		h.counts = append([][chunkSize]uint32(nil), append(h.counts, [chunkSize]uint32{})...)
+	} else {
+		h.counts = append(h.counts, [chunkSize]uint32{})
 	}
-	h.counts = append(h.counts, [chunkSize]uint32{})
 	h.chunk[c] = uint8(len(h.counts))
 	return h.chunk[c]
 }
@@ -147,13 +146,17 @@ func (h *liveHistogram) sparse(space *arena) Histogram {
 		if at == 0 {
 			continue
 		}
+		first := int32(c*chunkSize - 1)
 		for j, n := range &h.counts[at-1] {
+			if n == 0 && h.carry == nil {
+				continue
+			}
 			v := uint64(n)
 			if h.carry != nil {
 				v += h.carry[c*chunkSize+j]
 			}
-			if v != 0 {
-				buckets[k] = Bucket{Index: int32(c*chunkSize + j - 1), Count: v}
+			if v != 0 && k < len(buckets) {
+				buckets[k] = Bucket{Index: first + int32(j), Count: v}
 				k++
 			}
 		}

@@ -159,8 +159,14 @@ func (p *Profiler) adopt(ctx context.Context, s sdktrace.ReadWriteSpan, o *core.
 		o.Parent = b.span
 		return
 	}
-	if adopted || p.adoptedCount.Load() >= int64(p.config.limits.MaxActive) {
+	if adopted {
 		return
+	}
+	if limit := int64(p.config.limits.MaxActive); p.adoptedCount.Load() >= limit {
+		if p.forgetAdoptions(); p.adoptedCount.Load() >= limit {
+			o.Parent = b.span // not in this trace: the span is a root, and counted as detached
+			return
+		}
 	}
 	a = &adoption{trace: b.trace}
 	a.open.Store(1)
@@ -169,16 +175,30 @@ func (p *Profiler) adopt(ctx context.Context, s sdktrace.ReadWriteSpan, o *core.
 	o.Trace, o.Parent = b.trace, b.span
 }
 
+// forgetAdoptions drops the adoptions into traces that are gone: their spans were evicted, or never end.
+func (p *Profiler) forgetAdoptions() {
+	for own, v := range p.adopted.Range {
+		if a := v.(*adoption); !p.agg.Live(a.trace) && p.adopted.CompareAndDelete(own, a) {
+			a.open.Store(0)
+			p.adoptedCount.Add(-1)
+		}
+	}
+}
+
 // adoption returns the adoption of a trace, or nil.
 func (p *Profiler) adoption(t core.TraceID) *adoption {
 	if p.adoptedCount.Load() == 0 {
 		return nil
 	}
-	a, ok := p.adopted.Load(t)
+	v, ok := p.adopted.Load(t)
 	if !ok {
 		return nil
 	}
-	return a.(*adoption)
+	a := v.(*adoption)
+	if a.open.Load() == 0 {
+		return nil // about to be removed: what begins and ends from now on has not joined it
+	}
+	return a
 }
 
 // closeAdopted ends a span in the trace that adopted its own.

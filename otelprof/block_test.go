@@ -255,16 +255,19 @@ func TestZeroValues(t *testing.T) {
 	otelprof.Timer{}.EndBytes(1)
 
 	p, tracer := profiled(t)
-	inner := p.Block(nil, "app", "outer").Context() //nolint:staticcheck // what users do
+	//lint:ignore SA1012 what users do
+	inner := p.Block(nil, "app", "outer").Context()
 	p.Block(inner, "app", "inner").End()
 	_, span := tracer.Start(inner, "span")
-	p.OnStart(nil, recorded(t)) //nolint:staticcheck // what processors around ours might do
+	//lint:ignore SA1012 what processors around ours might do
+	p.OnStart(nil, recorded(t))
 	span.End()
 	s := check(t, p.Snapshot())
 	require.EqualValues(t, 1, total(s, "inner").Count)
 	require.Zero(t, s.Counters.Panics)
 	p.SetEnabled(false)
-	require.NotNil(t, p.Block(nil, "app", "off").Context()) //nolint:staticcheck // what users do
+	//lint:ignore SA1012 what users do
+	require.NotNil(t, p.Block(nil, "app", "off").Context())
 }
 
 // recorded returns a span of another provider.
@@ -338,4 +341,29 @@ func TestSelfTimeNeverGoesDown(t *testing.T) {
 	require.NoError(t, err)
 	_, err = after.Sub(between)
 	require.NoError(t, err)
+}
+
+// Spans that never end leave adoptions behind. They are bounded, and forgotten when their traces are gone.
+func TestAdoptionsOfSpansThatNeverEnd(t *testing.T) {
+	limits := core.DefaultLimits()
+	limits.MaxActive = 64
+	p, tracer := profiled(t, otelprof.WithLimits(limits))
+	for range 500 {
+		block := p.Block(context.Background(), "app", "leaky")
+		tracer.Start(block.Context(), "never ends")
+		block.End()
+	}
+	block := p.Block(context.Background(), "app", "outer")
+	_, span := tracer.Start(block.Context(), "inner")
+	span.End()
+	block.End()
+	s := check(t, p.Snapshot())
+	for i, n := range s.Nodes {
+		if s.Site(n).Name == "inner" {
+			require.Len(t, s.Path(i), 2, "below its block")
+			require.Equal(t, "outer", s.Path(i)[0].Name)
+			return
+		}
+	}
+	require.Fail(t, "the inner span is not in the tree")
 }

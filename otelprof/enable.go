@@ -7,21 +7,25 @@ import (
 )
 
 // The switches have three levels: global, profiler, track. A span or block is recorded if the global switch and the
-// profiler's are on when it starts and when it ends, and its track's is on when it ends: never half.
+// profiler's are on when it starts and when it ends, and its track's is on when it ends: never half. Where starts are not
+// looked at, for statistics alone, a span is left out too if a switch was off in between.
 
 var (
 	globalOff atomic.Bool
-	// globalSince is when the global switch was last switched on, in ns since the Unix epoch; 0 if never.
-	globalSince atomic.Int64
+	// globalSince is when the global switch was last switched on; nil if never. It carries the monotonic clock, by which
+	// each profiler compares it.
+	globalSince atomic.Pointer[time.Time]
 )
 
 // SetGlobalEnabled switches all profilers of the process on or off (level 1). They are on at first. While off, a span
 // costs a few nanoseconds.
 func SetGlobalEnabled(on bool) {
 	if on && globalOff.Load() {
-		globalSince.Store(math.MaxInt64) // in between, no span whose start was not seen counts
+		never := time.Unix(math.MaxInt32, 0).AddDate(100, 0, 0)
+		globalSince.Store(&never) // in between, no span whose start was not seen counts
 		globalOff.Store(false)
-		globalSince.Store(time.Now().UnixNano())
+		now := time.Now()
+		globalSince.Store(&now)
 		return
 	}
 	globalOff.Store(!on)
@@ -58,6 +62,9 @@ func (p *Profiler) recording() bool {
 // sawStart reports whether the profiler was on at a moment, so that it has seen a span that started then, or would
 // have if it had been registered.
 func (p *Profiler) sawStart(moment int64) bool {
-	since := max(p.onSince.Load(), globalSince.Load())
+	since := p.onSince.Load()
+	if global := globalSince.Load(); global != nil {
+		since = max(since, p.agg.Moment(*global))
+	}
 	return since == 0 || moment >= since
 }

@@ -189,3 +189,24 @@ func TestStichotrope16_SwitchesWhileSpansAreOpenConcurrentSafe(t *testing.T) {
 	span.End()
 	require.Equal(t, before+1, p.Snapshot().Counters.Spans)
 }
+
+// Without the call tree, self times and call sites, starts are not looked at; what started while the profiler was off is
+// left out all the same.
+func TestStatisticsOnlyLeavesOutWhatStartedWhileOff(t *testing.T) {
+	p, tracer := profiled(t, otelprof.WithSelfTime(false), otelprof.WithCallTree(false), otelprof.WithCallSite(otelprof.CallSiteOff))
+	p.SetEnabled(false)
+	_, span := tracer.Start(context.Background(), "half")
+	p.SetEnabled(true)
+	span.End()
+	_, span = tracer.Start(context.Background(), "whole")
+	span.End()
+	s := check(t, p.Snapshot())
+	require.Len(t, s.Blocks, 1)
+	require.Equal(t, "whole", s.Blocks[0].Site.Name)
+
+	otelprof.SetGlobalEnabled(false)
+	_, span = tracer.Start(context.Background(), "globally half")
+	otelprof.SetGlobalEnabled(true)
+	span.End()
+	require.Len(t, check(t, p.Snapshot()).Blocks, 1)
+}

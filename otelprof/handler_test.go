@@ -243,7 +243,7 @@ func TestHandlerIsReadByPprof(t *testing.T) {
 	recordShop(p)
 	server := httptest.NewServer(Handler(p))
 	defer server.Close()
-	command := exec.Command(tool, "tool", "pprof", "-top", "-sample_index=calls", server.URL+mount+"pprof")
+	command := exec.Command(tool, "tool", "pprof", "-top", "-sample_index=count", server.URL+mount+"pprof")
 	command.Env = append(command.Environ(), "PPROF_TMPDIR="+t.TempDir())
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, string(out))

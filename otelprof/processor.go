@@ -81,9 +81,11 @@ func (p *Profiler) OnEnd(s sdktrace.ReadOnlySpan) {
 
 // record counts a span of which the start was not looked at.
 func (p *Profiler) record(c *core.Closing) {
+	if !c.Unstarted {
+		return // it started while the profiler was off
+	}
 	if rtrace.IsEnabled() {
 		// The SDK may end a span twice while the execution tracer is on: let the aggregator look.
-		c.Unstarted = true
 		p.agg.Close(c)
 		return
 	}

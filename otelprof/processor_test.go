@@ -72,7 +72,8 @@ func TestEverySpanIsCountedAndTheSampledOnesAreExported(t *testing.T) {
 	const traces = 20_000
 	p := newProfiler(t)
 	exporter := tracetest.NewInMemoryExporter()
-	tp := sdktrace.NewTracerProvider(append(p.TracerProviderOptions(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01))), sdktrace.WithSyncer(exporter))...)
+	sampler := sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01))
+	tp := sdktrace.NewTracerProvider(append(p.TracerProviderOptions(sampler), sdktrace.WithSyncer(exporter))...)
 	tracer := tp.Tracer("app")
 	sampled := map[trace.SpanID]bool{}
 	for range traces {
@@ -205,8 +206,8 @@ func TestRegisteredAndUnregisteredWhileSpansAreOpen(t *testing.T) {
 
 // A profiler that is registered twice counts every span once, all the same.
 func TestRegisteredTwice(t *testing.T) {
-	p, witness := newProfiler(t), newWitness()
-	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p), sdktrace.WithSpanProcessor(p), sdktrace.WithSpanProcessor(witness))
+	p := newProfiler(t)
+	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p), sdktrace.WithSpanProcessor(p))
 	ctx, root := tp.Tracer("app").Start(context.Background(), "root")
 	for range 100 {
 		_, child := tp.Tracer("app").Start(ctx, "child")
@@ -227,7 +228,8 @@ func TestStichotrope06_ProfilersDoNotMix(t *testing.T) {
 	shared := newProfiler(t, otelprof.WithName("shared"))
 	for i := range n {
 		profilers[i] = newProfiler(t)
-		tracers[i] = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(profilers[i]), sdktrace.WithSpanProcessor(shared)).Tracer("app")
+		tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(profilers[i]), sdktrace.WithSpanProcessor(shared))
+		tracers[i] = tp.Tracer("app")
 	}
 	var all sync.WaitGroup
 	for i := range n {

@@ -10,6 +10,7 @@ import (
 	"runtime/pprof"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,28 +38,25 @@ func (idle) OnEnd(sdktrace.ReadOnlySpan)                     {}
 func (idle) Shutdown(context.Context) error                  { return nil }
 func (idle) ForceFlush(context.Context) error                { return nil }
 
-// Goroutines that measure different things at the same time hardly ever wait for a lock of ours: a lock that all share
-// would be found taken all the time. That no lock is shared is proved with the locks of package core.
-func TestStichotrope04_GoroutinesDoNotWait(t *testing.T) {
-	p, _ := profiled(t)
+// BenchmarkStichotrope04_GoroutinesDoNotWait measures how often goroutines that measure different things at the same time
+// wait for a lock of ours. A lock that all share would be found taken all the time; that there is none is proved with the
+// locks of package core.
+func BenchmarkStichotrope04_GoroutinesDoNotWait(b *testing.B) {
+	p, _ := profiled(b)
 	before := runtime.SetMutexProfileFraction(1)
 	defer runtime.SetMutexProfileFraction(before)
 	waits := waitsIn("stichotrope-go/core.")
-	goroutines, each := 8, size(20_000, 2_000)
-	var all sync.WaitGroup
-	for g := range goroutines {
-		all.Go(func() {
-			tp := sdktrace.NewTracerProvider(p.TracerProviderOptions(sdktrace.NeverSample())...)
-			tracer := tp.Tracer(fmt.Sprint("app ", g))
-			for range each {
-				_, span := tracer.Start(context.Background(), "span")
-				span.End()
-			}
-		})
-	}
-	all.Wait()
-	require.EqualValues(t, goroutines*each, p.Snapshot().Counters.Spans)
-	require.Less(t, waitsIn("stichotrope-go/core.")-waits, int64(goroutines*each/100), "waits for a lock")
+	var goroutines atomic.Int64
+	b.SetParallelism(8)
+	b.RunParallel(func(pb *testing.PB) {
+		tp := sdktrace.NewTracerProvider(p.TracerProviderOptions(sdktrace.NeverSample())...)
+		tracer := tp.Tracer(fmt.Sprint("app ", goroutines.Add(1)))
+		for pb.Next() {
+			_, span := tracer.Start(context.Background(), "span")
+			span.End()
+		}
+	})
+	b.ReportMetric(float64(waitsIn("stichotrope-go/core.")-waits)/float64(b.N), "waits/op")
 }
 
 // waitsIn returns how often goroutines have waited for a lock in functions with the name.
@@ -328,6 +326,14 @@ func TestStichotrope24_Memory(t *testing.T) {
 		require.LessOrEqual(t, perSite, int64(4096))
 		require.EqualValues(t, observations, p.Snapshot().Counters.Spans)
 	})
+	t.Run("wide site", func(t *testing.T) {
+		least := int64(math.MaxInt64)
+		for range 3 { // what the runtime needs meanwhile only adds to it
+			least = min(least, wideSite(t))
+		}
+		t.Log(least, "bytes of one site")
+		require.LessOrEqual(t, least, int64(4096))
+	})
 	t.Run("active", func(t *testing.T) {
 		const spans = 20_000
 		open := func(p sdktrace.SpanProcessor) int64 {
@@ -354,4 +360,22 @@ func TestStichotrope24_Memory(t *testing.T) {
 		require.EqualValues(t, spans+1, s.Counters.Spans)
 		require.Zero(t, s.Counters.Evicted)
 	})
+}
+
+// wideSite returns the bytes of one site with a million durations over three decades.
+func wideSite(t *testing.T) int64 {
+	const observations = 1_000_000
+	p, tracer := profiled(t)
+	for range 100_000 {
+		lasting(tracer, "warm up", 1)
+	}
+	r := rand.New(rand.NewPCG(24, 25))
+	before := heap()
+	for range observations {
+		// From 100 µs to 100 ms, all magnitudes alike: this fills every bucket of the three decades.
+		lasting(tracer, "site", time.Duration(1e5*math.Pow(1000, r.Float64())))
+	}
+	grown := heap() - before
+	require.EqualValues(t, observations, total(p.Snapshot(), "site").Count)
+	return grown
 }

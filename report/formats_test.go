@@ -107,7 +107,7 @@ func TestBadOptionsAreErrorsBeforeAnythingIsWritten(t *testing.T) {
 		`unknown value "bytes", want one of self, count, errors`: func(w io.Writer, s *core.Snapshot) error {
 			return report.Folded(w, s, report.FoldedOptions{Value: "bytes"})
 		},
-		`unknown sample type "cpu", want one of calls, total, self, errors`: func(w io.Writer, s *core.Snapshot) error {
+		`unknown sample type "cpu", want one of count, total, self, errors`: func(w io.Writer, s *core.Snapshot) error {
 			return report.Pprof(w, s, report.PprofOptions{SampleType: "cpu"})
 		},
 		"bucket bound 0.1: bounds must be finite, above 0 and ascending": func(w io.Writer, s *core.Snapshot) error {

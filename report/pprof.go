@@ -12,7 +12,7 @@ import (
 
 // PprofOptions are the options of [Pprof].
 type PprofOptions struct {
-	// SampleType is the sample type that pprof shows unless told otherwise: calls, total, self or errors; self by
+	// SampleType is the sample type that pprof shows unless told otherwise: count, total, self or errors; self by
 	// default.
 	SampleType string
 }
@@ -20,7 +20,7 @@ type PprofOptions struct {
 // Pprof writes the call tree as a gzipped profile.proto, for go tool pprof and everything else that reads it. Every
 // node is one sample whose stack is the node's path. The sample types are:
 //
-//   - calls (count): flat is the number of calls of a site, cum that of everything it called as well.
+//   - count (count): flat is the number of calls of a site, cum that of everything it called as well.
 //   - total (nanoseconds): cum is the total time of a site, as in the table, and counts recursion once. A node's
 //     value is its total less the totals of its children, which makes the values of a path add up to the total of
 //     its root. It is negative where children ran at the same time or outlived their parent.
@@ -39,7 +39,7 @@ func Pprof(w io.Writer, s *core.Snapshot, o PprofOptions) error {
 		o.SampleType = "self"
 	}
 	if !slices.ContainsFunc(pprofTypes[:], func(t [2]string) bool { return t[0] == o.SampleType }) {
-		return fmt.Errorf("pprof: unknown sample type %q, want one of calls, total, self, errors", o.SampleType)
+		return fmt.Errorf("pprof: unknown sample type %q, want one of count, total, self, errors", o.SampleType)
 	}
 	zw := gzip.NewWriter(w)
 	p := &pprofWriter{w: zw, snapshot: s, indexes: map[string]int64{"": 0}, strings: []string{""}}
@@ -77,7 +77,7 @@ const (
 
 // pprofTypes are the sample types, name and unit, in the order of the values of a sample.
 var pprofTypes = [...][2]string{
-	{"calls", "count"}, {"total", "nanoseconds"}, {"self", "nanoseconds"}, {"errors", "count"},
+	{"count", "count"}, {"total", "nanoseconds"}, {"self", "nanoseconds"}, {"errors", "count"},
 }
 
 type pprofWriter struct {

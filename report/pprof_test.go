@@ -128,7 +128,7 @@ func TestPprofHeader(t *testing.T) {
 		v := readWire(t, m.([]byte))
 		types = append(types, p.strings[v.number(1)]+"/"+p.strings[v.number(2)])
 	}
-	require.Equal(t, []string{"calls/count", "total/nanoseconds", "self/nanoseconds", "errors/count"}, types)
+	require.Equal(t, []string{"count/count", "total/nanoseconds", "self/nanoseconds", "errors/count"}, types)
 	require.Equal(t, "self", p.strings[p.fields.number(14)])
 	require.Equal(t, s.Start.UnixNano(), p.fields.number(9))
 	require.Equal(t, int64(s.Window()), p.fields.number(10))
@@ -139,7 +139,7 @@ func TestPprofHeader(t *testing.T) {
 	require.Equal(t, "total", p.strings[p.fields.number(14)])
 }
 
-// TestPprofAddsUp proves what the sample types promise: calls, self and errors of a track's samples add up to the
+// TestPprofAddsUp proves what the sample types promise: count, self and errors of a track's samples add up to the
 // track, and the samples at and below a node add up to its total.
 func TestPprofAddsUp(t *testing.T) {
 	for _, name := range []string{"empty", "shop", "recursion", "overflow", "large"} {
@@ -241,7 +241,7 @@ func TestGoToolPprofTop(t *testing.T) {
 		{"self", "get [cache]", "2ms", "2ms"},
 		{"total", product, "57ms", "119ms"},
 		{"total", checkout, "-24ms", "48ms"}, // its children ran at the same time
-		{"calls", product, "20", "100"},
+		{"count", product, "20", "100"},
 		{"errors", checkout, "1", "2"},
 	} {
 		flat, cum := flatAndCum(t, goToolPprof(t, "-top", "-sample_index="+c.sampleType, file), c.name)
@@ -280,7 +280,7 @@ func TestGoToolPprofDiffBase(t *testing.T) {
 func TestGoToolPprofReadsEverything(t *testing.T) {
 	for name, s := range fixtures() {
 		out := goToolPprof(t, "-raw", pprofFile(t, s))
-		require.Contains(t, out, "calls/count total/nanoseconds self/nanoseconds[dflt] errors/count", name)
+		require.Contains(t, out, "count/count total/nanoseconds self/nanoseconds[dflt] errors/count", name)
 		require.Equal(t, len(s.Blocks)+1, len(regexp.MustCompile(`(?m)^ +\d+: 0x0 `).FindAllString(out, -1)), name)
 	}
 }

@@ -1,5 +1,5 @@
-// Command blocks measures code that has no spans: nested blocks with bytes, a function that may fail, and a site
-// handle for a tight loop.
+// Command blocks measures code that has no spans: nested blocks with bytes, a function that may fail, a site handle for a
+// tight loop, and a function that is repeated for exact figures.
 package main
 
 import (
@@ -39,6 +39,9 @@ func run(p *otelprof.Profiler, w io.Writer) error {
 	if err := p.TimeErr(context.Background(), "archive", "verify", verifyNothing); !errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("verifying nothing: %w", err)
 	}
+	if err := repeatChecksum(p, text, w); err != nil {
+		return err
+	}
 	if err := report.Tree(w, p.Snapshot(), report.TreeOptions{}); err != nil {
 		return err
 	}
@@ -75,6 +78,20 @@ func checksumLines(p *otelprof.Profiler, text []byte) {
 		crc32.ChecksumIEEE(l)
 		t.EndBytes(int64(len(l)))
 	}
+}
+
+// repeatChecksum runs a function a hundred times. Its statistics are printed by themselves and are in the profile too.
+func repeatChecksum(p *otelprof.Profiler, text []byte, w io.Writer) error {
+	options := otelprof.RepeatOptions{Count: 100, Warmup: 3, Bytes: int64(len(text))}
+	result, err := p.Repeat(context.Background(), "archive", "checksum", options, func(context.Context) error {
+		crc32.ChecksumIEEE(text)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%v\n\n", result)
+	return err
 }
 
 func verifyNothing(context.Context) error { return io.ErrUnexpectedEOF }

@@ -23,7 +23,7 @@ func TestBlocks(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]uint64{
-		"archive": 3, "compress -1": 1, "compress -5": 1, "compress -9": 1, "checksum of a line": 60_000, "verify": 1,
+		"archive": 3, "compress -1": 1, "compress -5": 1, "compress -9": 1, "checksum of a line": 60_000, "checksum": 100, "verify": 1,
 	}, counts)
 	require.Equal(t, map[string]uint64{"verify": 1}, failed)
 	require.Contains(t, out.String(), "checksum of a line")

@@ -47,6 +47,7 @@ type Violation struct {
 	Package, Import, Why string
 }
 
+// String returns the violation as one line, without a line break at its end.
 func (v Violation) String() string {
 	if v.Import == "" {
 		return v.Package + ": " + v.Why

@@ -175,7 +175,7 @@ func helper3(tr trace.Tracer) { tr.Start(context.Background(), "three inlined he
 //go:noinline
 func generic[T any](tr trace.Tracer, _ T) { tr.Start(context.Background(), "generic function") }
 
-type box[T any] struct{ content T }
+type box[T any] struct{}
 
 //go:noinline
 func (*box[T]) open(tr trace.Tracer) { tr.Start(context.Background(), "generic method") }

@@ -3,10 +3,12 @@ package readmetest
 
 import (
 	"bytes"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,8 +17,8 @@ import (
 
 const root = "../.."
 
-// TestQuickstart does what a new user does: it pastes the README's program into an empty module, with the library
-// replaced by this tree, runs it, and compares what it prints with what the README says.
+// TestQuickstart does what a new user with a checkout does: it pastes the README's program into an empty folder, runs
+// the README's commands, and compares what they print with what the README says.
 func TestQuickstart(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
 	require.NoError(t, err)
@@ -27,7 +29,7 @@ func TestQuickstart(t *testing.T) {
 	require.Equal(t, string(example), program, "README.md and examples/quickstart differ")
 	require.LessOrEqual(t, strings.Count(program, "\n"), 40)
 
-	require.Equal(t, shape(output), shape(runInEmptyModule(t, program)))
+	require.Equal(t, shape(output), shape(runInEmptyModule(t, string(readme), program)))
 }
 
 // fenced returns the first code block of a language.
@@ -56,35 +58,50 @@ func shape(report string) string {
 	return spaces.ReplaceAllString(indents.ReplaceAllString(report, ""), " ")
 }
 
-// runInEmptyModule returns what a program prints. The requirements and checksums are copied from the library's
-// module, so that nothing has to be downloaded and no version is newer than the tested one.
-func runInEmptyModule(t *testing.T, program string) string {
+// runInEmptyModule saves a program as main.go in an empty folder, runs the README's commands there, with its command
+// for a checkout before the second one, and returns what the last of them prints.
+func runInEmptyModule(t *testing.T, readme, program string) string {
 	t.Helper()
+	library, err := filepath.Abs(root)
+	require.NoError(t, err)
+	commands := strings.Split(strings.TrimSpace(fenced(t, readme, "sh")), "\n")
+	require.Equal(t, []string{"go mod init quickstart", "go mod tidy", "go run ."}, commands)
+	replace := replaceCommand.FindString(readme)
+	require.NotEmpty(t, replace, "README.md does not say how to use a checkout")
+	commands = slices.Insert(commands, 1, strings.Replace(strings.Trim(replace, "`"), "PATH", library, 1))
+
 	// The folder is a part of the locations in the report.
 	dir := filepath.Join(t.TempDir(), "quickstart")
 	require.NoError(t, os.Mkdir(dir, 0o700))
-	library, err := filepath.Abs(root)
-	require.NoError(t, err)
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	require.NoError(t, err)
-	mod = bytes.Replace(mod, []byte("module github.com/stichotrope/stichotrope-go\n"), []byte("module quickstart\n"), 1)
-	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	require.NoError(t, err)
-	for name, content := range map[string][]byte{"go.mod": mod, "go.sum": sum, "main.go": []byte(program)} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
+	environment := newUser(t)
+	var out string
+	for _, command := range commands {
+		out = run(t, dir, environment, command)
 	}
-	const path = "github.com/stichotrope/stichotrope-go"
-	goCommand(t, dir, "mod", "edit", "-require="+path+"@v0.0.0", "-replace="+path+"="+library)
-	return goCommand(t, dir, "run", ".")
+	return out
 }
 
-func goCommand(t *testing.T, dir string, args ...string) string {
+var replaceCommand = regexp.MustCompile("`go mod edit -replace [^`]*=PATH`")
+
+// newUser returns the environment of somebody without a workspace. Modules come from the module cache if they are
+// there, so that the test needs no network on a machine that has run it before, else from where they always do.
+func newUser(t *testing.T) []string {
 	t.Helper()
-	cmd := exec.Command("go", args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY=off")
+	settings := strings.Split(run(t, ".", os.Environ(), "go env GOMODCACHE GOPROXY"), "\n")
+	cache := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(settings[0], "cache", "download"))}
+	// The checksum database would take the network even for what is in the cache.
+	return append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY="+cache.String()+","+settings[1], "GONOSUMDB=*")
+}
+
+// run returns what a command prints. It fails the test if the command fails.
+func run(t *testing.T, dir string, environment []string, command string) string {
+	t.Helper()
+	words := strings.Fields(command)
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Dir, cmd.Env = dir, environment
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
-	require.NoError(t, cmd.Run(), "go %s: %s", strings.Join(args, " "), &problems)
+	require.NoError(t, cmd.Run(), "%s: %s", command, &problems)
 	return out.String()
 }

@@ -24,12 +24,7 @@ func (s Site) AtMostPerParent(n int) Site {
 	c, lost := s.rec.log.perParent(s, n)
 	b := found.blockCrowd(n, parentsOf)
 	switch {
-	case c.over > 0:
-		s.rec.fail(found.snapshot, s.matchesSite, "%s was called %s within one call of its parent %s, want at most %d%s; is this an N+1?",
-			found.where(), times(uint64(c.most)), c.name(), n, c.share())
-	case b.over > 0:
-		s.rec.fail(found.snapshot, s.matchesSite, "%s was called %.3g times on average within a call of its parent %s, want at most %d; is this an N+1?",
-			found.where(), b.most, label(b.within.track, b.within.name), n)
+	case s.overcrowded(found, c, b, n, "its parent "):
 	case c.all == 0 && b.all == 0:
 		s.rec.fail(found.snapshot, s.matchesSite, "no call of %s has a parent that has ended, so that there is nothing to check: start a span around the code under test",
 			found.where())
@@ -55,12 +50,7 @@ func (s Site) AtMostPerCallOf(enclosing Site, n int) Site {
 	c, lost := s.rec.log.perCallOf(s, enclosing, n)
 	b := found.blockCrowd(n, func(s *core.Snapshot, i int) []int { return ancestorsOf(s, i, enclosing) })
 	switch {
-	case c.over > 0:
-		s.rec.fail(found.snapshot, s.matchesSite, "%s was called %s within one call of %s, want at most %d%s; is this an N+1?",
-			found.where(), times(uint64(c.most)), c.name(), n, c.share())
-	case b.over > 0:
-		s.rec.fail(found.snapshot, s.matchesSite, "%s was called %.3g times on average within a call of %s, want at most %d; is this an N+1?",
-			found.where(), b.most, label(b.within.track, b.within.name), n)
+	case s.overcrowded(found, c, b, n, ""):
 	case c.all == 0 && b.all == 0 && n > 0:
 		s.rec.fail(found.snapshot, s.matchesSite, "no call of %s is within a call of %v, so that there is nothing to check: is the context passed on?",
 			found.where(), enclosing)
@@ -68,6 +58,21 @@ func (s Site) AtMostPerCallOf(enclosing Site, n int) Site {
 		s.rec.tooMany(lost)
 	}
 	return s
+}
+
+// overcrowded fails the test, and returns true, if there were more than n calls of the site within a call of another
+// one. The relation stands before the name of that one in the message.
+func (s Site) overcrowded(found selection, c crowd, b blockCrowd, n int, relation string) bool {
+	s.rec.tb.Helper()
+	switch {
+	case c.over > 0:
+		s.rec.fail(found.snapshot, s.matchesSite, "%s was called %s within one call of %s%s, want at most %d%s; is this an N+1?",
+			found.where(), times(uint64(c.most)), relation, c.name(), n, c.share())
+	case b.over > 0:
+		s.rec.fail(found.snapshot, s.matchesSite, "%s was called %.3g times on average within a call of %s%s, want at most %d; is this an N+1?",
+			found.where(), b.most, relation, label(b.within.track, b.within.name), n)
+	}
+	return c.over > 0 || b.over > 0
 }
 
 func (r *Recorder) tooMany(lost int) {

@@ -15,7 +15,7 @@ import (
 type shop struct {
 	provider trace.TracerProvider
 	profiler *otelprof.Profiler
-	// queryTime is how long a query takes.
+	// queryTime is how long a query takes. It passes by the fake clock of a synctest bubble: nothing waits for it.
 	queryTime time.Duration
 	// fail makes every query fail after that many; 0 is never.
 	fail    int
