@@ -28,7 +28,7 @@ func hooked(t *testing.T, limits Limits, hook *func()) *Aggregator {
 func (a *Aggregator) traceIn(shard uint64) (id TraceID) {
 	for n := uint64(1); ; n++ {
 		binary.LittleEndian.PutUint64(id[:], n)
-		if hashTrace(&id)>>32&a.mask == shard {
+		if hashTrace(&id)>>32&a.mask == shard&a.mask {
 			return id
 		}
 	}

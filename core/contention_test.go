@@ -16,7 +16,8 @@ import (
 func TestStichotrope04_NoLockIsSharedByAll(t *testing.T) {
 	a, err := New(Config{})
 	require.NoError(t, err)
-	trace, other := a.traceIn(3), a.traceIn(4)
+	const own = 3
+	trace, other := a.traceIn(own), a.traceIn(own+1)
 	// Everything is known before.
 	run := func() {
 		a.Open(&Opening{Trace: trace, Span: SpanID{1}})
@@ -31,7 +32,7 @@ func TestStichotrope04_NoLockIsSharedByAll(t *testing.T) {
 	st := a.state.Load()
 	locks := []*sync.Mutex{&a.snapshots, &st.labels.mu, &st.sites.mu, &st.tracks.mu, &st.root.children.mu, &st.overflow.stripe.mu}
 	for i := range a.shards {
-		if i != 3 {
+		if i != own {
 			locks = append(locks, &a.shards[i].mu)
 		}
 	}

@@ -24,7 +24,7 @@ type Limits struct {
 	MaxName int
 }
 
-// DefaultLimits returns the limits used unless others are given: at most some 64 MiB, in practice 1–2 KiB a site.
+// DefaultLimits returns the limits used unless others are given: 2 to 4 KiB for each site that is in use.
 func DefaultLimits() Limits {
 	return Limits{MaxSites: 4096, MaxNodes: 32768, MaxDepth: 256, MaxActive: 65536, MaxPending: 512, MaxName: 1024}
 }

@@ -37,10 +37,20 @@ var measured = map[string]func(p *otelprof.Profiler, tracer trace.Tracer) func()
 
 // A span counts if the switches were on at its start and at its end; that of its track counts at the end alone.
 func TestSwitchesInMidSpan(t *testing.T) {
+	t.Run("default", func(t *testing.T) { switchInMidSpan(t) })
+	t.Run("statistics", func(t *testing.T) { switchInMidSpan(t, statisticsOnly...) })
+}
+
+// statisticsOnly lets the profiler look at the ends of spans alone.
+var statisticsOnly = []otelprof.Option{
+	otelprof.WithSelfTime(false), otelprof.WithCallTree(false), otelprof.WithCallSite(otelprof.CallSiteOff),
+}
+
+func switchInMidSpan(t *testing.T, options ...otelprof.Option) {
 	for level, set := range levels {
 		for thing, start := range measured {
 			for _, c := range []struct{ atStart, atEnd bool }{{true, true}, {true, false}, {false, true}, {false, false}} {
-				p, tracer := profiled(t)
+				p, tracer := profiled(t, options...)
 				set(p, c.atStart)
 				end := start(p, tracer)
 				set(p, c.atEnd)

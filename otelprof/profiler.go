@@ -23,10 +23,9 @@ type Profiler struct {
 	// direct: neither self times nor the tree nor call sites are wanted, so that starts need not be seen.
 	direct bool
 
-	on atomic.Bool
-	// onSince is when the profiler was last switched on, in ns since the Unix epoch; 0 if it always was.
-	onSince atomic.Int64
-	stopped atomic.Bool
+	off       atomic.Bool
+	offPeriod atomic.Pointer[offPeriod]
+	stopped   atomic.Bool
 	// contexts: Block.Context was called, so that a parent may be a block.
 	contexts atomic.Bool
 	// adopted are the traces whose root span started in a block outside of any trace.
@@ -46,7 +45,6 @@ func New(opts ...Option) (*Profiler, error) {
 
 func fromConfig(c config) (*Profiler, error) {
 	p := &Profiler{config: c}
-	p.on.Store(c.enabled)
 	if c.callSite == CallSiteAuto || c.callSite == CallSiteCallers {
 		p.finder = callsite.New(callsite.Options{Skip: c.callSiteSkip, Callers: c.callSite == CallSiteCallers})
 	}
@@ -63,6 +61,9 @@ func fromConfig(c config) (*Profiler, error) {
 		Describe: p.describe,
 		Disabled: func(track string) bool { return !c.trackEnabled(track) },
 	})
+	if err == nil {
+		p.SetEnabled(c.enabled)
+	}
 	return p, err
 }
 

@@ -253,7 +253,7 @@ func TestStichotrope21_LongSession(t *testing.T) {
 	before := heap()
 	spans += round(time.Now().Add(duration))
 	require.Less(t, heap()-before, int64(1<<20), "bytes that stay")
-	require.Equal(t, goroutines, pprof.Lookup("goroutine").Count())
+	require.LessOrEqual(t, pprof.Lookup("goroutine").Count(), goroutines)
 	require.Equal(t, spans, check(t, p.Snapshot()).Counters.Spans)
 }
 
@@ -281,7 +281,7 @@ func TestStichotrope22_NoAllocations(t *testing.T) {
 		"accessors":  {otelprof.WithFastAccess(false)},
 		"fast":       {otelprof.WithFastAccess(true)},
 		"callers":    {otelprof.WithCallSite(otelprof.CallSiteCallers)},
-		"statistics": {otelprof.WithSelfTime(false), otelprof.WithCallTree(false), otelprof.WithCallSite(otelprof.CallSiteOff)},
+		"statistics": statisticsOnly,
 		"no tree":    {otelprof.WithCallTree(false)},
 		"off":        {otelprof.WithEnabled(false)},
 	} {
