@@ -108,7 +108,8 @@ func (p *Profiler) TracerProviderOptions(root sdktrace.Sampler) []sdktrace.Trace
 func (p *Profiler) ForceFlush(context.Context) error { return nil }
 
 // Shutdown stops the recording of spans and blocks for good. It returns at once, may be called repeatedly and
-// concurrently, and leaves the profile readable.
+// concurrently, and leaves the profile readable. The SDK calls it too when the profiler is taken from a provider by
+// UnregisterSpanProcessor, which thus ends it for all providers; to pause it, use [Profiler.SetEnabled].
 func (p *Profiler) Shutdown(context.Context) error {
 	p.stopped.Store(true)
 	return nil
