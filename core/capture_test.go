@@ -349,3 +349,28 @@ func TestSpansWithoutDescription(t *testing.T) {
 		})
 	}
 }
+
+// A trace that ends after a snapshot has seen it live, and before the snapshot copies it, is counted once, also if its
+// storage is too large to be used again.
+func TestTraceThatEndsBeforeItIsCopied(t *testing.T) {
+	var hook func()
+	a := hooked(t, DefaultLimits(), &hook)
+	trace := TraceID{1}
+	a.Open(&Opening{Trace: trace, Span: SpanID{255}, Ref: "root"})
+	const children = 8 * maxScan
+	for i := range uint64(children) {
+		var id SpanID
+		binary.BigEndian.PutUint64(id[:], i+1)
+		a.Open(&Opening{Trace: trace, Span: id, Parent: SpanID{255}, Ref: "child"})
+		a.end(trace, id, "child")
+	}
+	hook = func() {
+		hook = nil
+		a.end(trace, SpanID{255}, "root")
+	}
+	s := a.Snapshot()
+	require.Nil(t, hook, "the snapshot asked for the open root")
+	checkInvariants(t, s)
+	require.EqualValues(t, children+1, s.Counters.Spans)
+	require.EqualValues(t, children+1, a.Snapshot().Counters.Spans)
+}

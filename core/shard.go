@@ -125,6 +125,7 @@ func (sh *shard) remove(t *local) {
 		sh.youngest = t.older
 	}
 	t.older, t.younger = nil, nil
+	t.born = 0 // whoever remembers the trace as live sees that it is not
 	for j := (i + 1) & mask; sh.slots[j] != nil; j = (j + 1) & mask {
 		if home := sh.slots[j].hashed & mask; (j-home)&mask >= (j-i)&mask {
 			sh.slots[i], sh.slots[j] = sh.slots[j], nil

@@ -3,6 +3,7 @@ package integration
 import (
 	"flag"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,7 +15,11 @@ import (
 
 var update = flag.Bool("update", false, "write the files in testdata anew")
 
-// savedRequest holds a request with a cumulative profile and its call tree.
+// savedRequest holds a request with a cumulative profile and its call tree. Write it with
+//
+//	go test -trimpath -run Saved . -update
+//
+// so that it holds no path of the machine it was written on.
 const savedRequest = "testdata/profile-metrics.binpb"
 
 // TestSavedMetricsStayReadable fails when a change of names or meanings makes the metrics of earlier versions unreadable.
@@ -40,6 +45,10 @@ func TestSavedMetricsStayReadable(t *testing.T) {
 	require.Len(t, got[0].Blocks, 2)
 	require.Len(t, got[0].Nodes, 2)
 	require.Equal(t, uint64(6), got[0].Counters.Spans)
+	for _, b := range got[0].Blocks {
+		require.NotEmpty(t, b.Site.File)
+		require.False(t, filepath.IsAbs(b.Site.File), "%s: write it with -trimpath", b.Site.File)
+	}
 	server := got[0].Blocks[0].Stats
 	require.Equal(t, uint64(3), server.Count)
 	require.Equal(t, uint64(3e6), server.Self, "a millisecond each beside the query")
