@@ -115,10 +115,7 @@ func (a *Aggregator) Record(l *Label, o *Observation) {
 		return
 	}
 	if o.Duration < 0 {
-		sh := &a.shards[stackHash()&a.mask]
-		sh.mu.Lock()
-		sh.counters.Clamped++
-		sh.mu.Unlock()
+		a.countClamped(1)
 	}
 	d := uint64(min(max(o.Duration, 0), maxMoment))
 	obs := observation{

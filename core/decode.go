@@ -204,6 +204,8 @@ func (d *decoder) blockField(b *Block, f wireField) error {
 		return f.sint(&b.Pending)
 	case 8:
 		return d.statistics(&b.Stats, f)
+	case 9:
+		return d.lookUp(&b.Site.Service, f)
 	}
 	return nil
 }

@@ -65,10 +65,10 @@ func (d *decoder) bucketCount(n uint64) error {
 func (s *Stats) field(f wireField) error {
 	numbers := [...]*uint64{
 		1: &s.Count, 2: &s.Errors, 3: &s.Total, 4: &s.Self, 5: &s.Min, 6: &s.Max,
-		7: &s.SumSquares.Hi, 8: &s.SumSquares.Lo, 9: &s.Bytes,
+		7: &s.SumSquares.Hi, 8: &s.SumSquares.Lo, 9: &s.Bytes, 18: &s.Critical, 19: &s.Unsampled,
 	}
 	switch {
-	case f.number < len(numbers):
+	case f.number < len(numbers) && numbers[f.number] != nil:
 		return f.uint(numbers[f.number], math.MaxUint64)
 	case f.number == 10:
 		s.Active = int64(f.number64)

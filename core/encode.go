@@ -93,6 +93,7 @@ func (e *encoder) block(b *Block) {
 	m = appendUint(m, 6, uint64(b.Site.Kind))
 	m = appendSint(m, 7, b.Pending)
 	m = appendBytes(m, 8, e.statistics(&b.Stats))
+	m = appendUint(m, 9, e.index(b.Site.Service))
 	e.body = appendElement(e.body, 10, m)
 	e.message = m
 }
@@ -138,6 +139,8 @@ func (e *encoder) statistics(s *Stats) []byte {
 		e.packed = binary.AppendUvarint(e.packed, b.Count)
 	}
 	m = appendBytes(m, 17, e.packed)
+	m = appendUint(m, 18, s.Critical)
+	m = appendUint(m, 19, s.Unsampled)
 	e.stats = m
 	return m
 }

@@ -49,6 +49,8 @@ type jsonStats struct {
 	Errors       decimal       `json:"errors"`
 	Total        decimal       `json:"total"`
 	Self         decimal       `json:"self"`
+	Critical     decimal       `json:"critical,omitzero"`
+	Unsampled    decimal       `json:"unsampled_1024ths,omitzero"`
 	Min          decimal       `json:"min"`
 	Max          decimal       `json:"max"`
 	SumSquares   Uint128       `json:"sum_squares"`
@@ -158,7 +160,8 @@ func (c *Counters) named() map[string]*uint64 {
 func toJSON(s *Stats) jsonStats {
 	out := jsonStats{
 		Count: decimal(s.Count), Errors: decimal(s.Errors),
-		Total: decimal(s.Total), Self: decimal(s.Self), Min: decimal(s.Min), Max: decimal(s.Max),
+		Total: decimal(s.Total), Self: decimal(s.Self), Critical: decimal(s.Critical), Unsampled: decimal(s.Unsampled),
+		Min: decimal(s.Min), Max: decimal(s.Max),
 		SumSquares: s.SumSquares, Bytes: decimal(s.Bytes), Active: signedDecimal(s.Active),
 		First: signedDecimal(s.First), Last: signedDecimal(s.Last),
 		Slowest: exemplarToJSON(s.Slowest), LastError: exemplarToJSON(s.LastError),

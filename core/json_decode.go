@@ -167,8 +167,8 @@ func (d *jsonDecoder) nextBlock() error {
 	if err := d.json.Decode(&b); err != nil {
 		return err
 	}
-	for _, text := range []string{b.Site.Track, b.Site.Name, b.Site.Function, b.Site.File} {
-		if err := d.text(len(text)); err != nil {
+	for _, text := range b.Site.texts() {
+		if err := d.text(len(*text)); err != nil {
 			return err
 		}
 	}
@@ -199,7 +199,8 @@ func (d *jsonDecoder) statistics(s *jsonStats) (Stats, error) {
 	}
 	out := Stats{
 		Count: uint64(s.Count), Errors: uint64(s.Errors),
-		Total: uint64(s.Total), Self: uint64(s.Self), Min: uint64(s.Min), Max: uint64(s.Max),
+		Total: uint64(s.Total), Self: uint64(s.Self), Critical: uint64(s.Critical), Unsampled: uint64(s.Unsampled),
+		Min: uint64(s.Min), Max: uint64(s.Max),
 		SumSquares: s.SumSquares, Bytes: uint64(s.Bytes), Active: int64(s.Active),
 		First: int64(s.First), Last: int64(s.Last),
 		Slowest: s.Slowest.exemplar(), LastError: s.LastError.exemplar(),

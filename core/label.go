@@ -225,7 +225,7 @@ func (l *Label) anew(st *state) *Label {
 
 // clean cuts and mends the strings of a site and drops a line that is none.
 func (st *state) clean(s Site) Site {
-	for _, p := range []*string{&s.Track, &s.Name, &s.Function, &s.File} {
+	for _, p := range s.texts() {
 		if len(*p) > st.agg.config.Limits.MaxName || !utf8.ValidString(*p) {
 			*p = cleanName(*p, st.agg.config.Limits.MaxName)
 			st.truncated.Add(1)
@@ -260,8 +260,9 @@ func cleanName(s string, limit int) string {
 
 // cloneStrings copies the strings, so that a short name cannot keep a large buffer of the user's alive.
 func cloneStrings(s Site) Site {
-	s.Track, s.Name = strings.Clone(s.Track), strings.Clone(s.Name)
-	s.Function, s.File = strings.Clone(s.Function), strings.Clone(s.File)
+	for _, p := range s.texts() {
+		*p = strings.Clone(*p)
+	}
 	return s
 }
 

@@ -17,6 +17,8 @@ type event struct {
 	start    int64
 	duration uint64
 	self     uint64
+	critical uint64
+	more     uint64 // spans that this one stands for besides itself, in 1024ths
 	bytes    uint64
 	failed   bool
 	pending  bool
@@ -111,6 +113,8 @@ func naiveStats(events []event) Stats {
 		s.Count++
 		s.Total += e.duration
 		s.Self += e.self
+		s.Critical += e.critical
+		s.Unsampled += e.more
 		s.Bytes += e.bytes
 		s.Min, s.Max = min(s.Min, e.duration), max(s.Max, e.duration)
 		s.First, s.Last = min(s.First, e.start), max(s.Last, end)
@@ -164,7 +168,7 @@ func randomSites(r *rand.Rand, n int) []Site {
 	pick := func(list []string) string { return list[r.IntN(len(list))] }
 	var sites []Site
 	for len(sites) < n {
-		s := Site{Track: pick([]string{"http", "sql", "", "träck;"}), Name: pick(awkward), Kind: Kind(r.IntN(8))}
+		s := Site{Service: pick([]string{"", "", "cart"}), Track: pick([]string{"http", "sql", "", "träck;"}), Name: pick(awkward), Kind: Kind(r.IntN(8))}
 		if r.IntN(2) == 0 {
 			s.Function, s.File, s.Line = pick(awkward), pick(awkward), r.IntN(2)*r.IntN(math.MaxInt32)
 		}
@@ -197,6 +201,8 @@ func randomEvents(r *rand.Rand, sites []Site, n int, second int64) []event {
 		e.start = moment(second).UnixNano() + r.Int64N(1e9)
 		e.duration = randomDuration(r)
 		e.self = r.Uint64N(e.duration + 1)
+		e.critical = uint64(r.IntN(2)) * r.Uint64N(e.duration+1)
+		e.more = uint64(r.IntN(2) * r.IntN(4096))
 		e.bytes = uint64(r.IntN(3) * r.IntN(1000))
 		e.failed = r.IntN(3) == 0
 		e.pending = r.IntN(10) == 0

@@ -70,6 +70,8 @@ type Location struct {
 
 // Site identifies where a span or block starts: it is the key of a [Block].
 type Site struct {
+	// Service is the service that the span is of; empty in the profile of one process, which has no need to say it.
+	Service string `json:"service,omitempty"`
 	// Track is the group that the site belongs to: by default the instrumentation scope's name.
 	Track string `json:"track"`
 	// Name is the span's name when it ended, or the block's name.
@@ -83,9 +85,10 @@ type Site struct {
 	Line int `json:"line,omitempty"`
 }
 
-// Compare orders sites by track, name, kind, function, file and line.
+// Compare orders sites by service, track, name, kind, function, file and line.
 func (s Site) Compare(o Site) int {
 	return cmp.Or(
+		strings.Compare(s.Service, o.Service),
 		strings.Compare(s.Track, o.Track),
 		strings.Compare(s.Name, o.Name),
 		cmp.Compare(s.Kind, o.Kind),
@@ -93,6 +96,11 @@ func (s Site) Compare(o Site) int {
 		strings.Compare(s.File, o.File),
 		cmp.Compare(s.Line, o.Line),
 	)
+}
+
+// texts are the fields that are text.
+func (s *Site) texts() [5]*string {
+	return [...]*string{&s.Service, &s.Track, &s.Name, &s.Function, &s.File}
 }
 
 // Location returns "file:line", the function when the file is unknown, or "".
@@ -106,9 +114,12 @@ func (s Site) Location() string {
 	return s.Function
 }
 
-// String returns "track/name", with the kind and the location where they are known.
+// String returns "track/name", with the service, the kind and the location where they are known.
 func (s Site) String() string {
 	var b strings.Builder
+	if s.Service != "" {
+		b.WriteString(s.Service + ": ")
+	}
 	b.WriteString(s.Track)
 	b.WriteByte('/')
 	b.WriteString(s.Name)

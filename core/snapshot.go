@@ -133,6 +133,8 @@ func (s *Snapshot) Path(i int) []Site {
 
 // Track is a group of blocks.
 type Track struct {
+	// Service is that of the track's sites, as in [Site].
+	Service string
 	Name    string
 	Enabled bool
 	// Blocks are the blocks of the track, a part of Snapshot.Blocks.
@@ -141,13 +143,13 @@ type Track struct {
 	Stats Stats
 }
 
-// Tracks returns the blocks grouped by track, in ascending order of name.
+// Tracks returns the blocks grouped by track, in ascending order of service and name.
 func (s *Snapshot) Tracks() []Track {
 	tracks := []Track{}
 	for i := 0; i < len(s.Blocks); {
-		t := Track{Name: s.Blocks[i].Site.Track}
+		t := Track{Service: s.Blocks[i].Site.Service, Name: s.Blocks[i].Site.Track}
 		j := i
-		for ; j < len(s.Blocks) && s.Blocks[j].Site.Track == t.Name; j++ {
+		for ; j < len(s.Blocks) && s.Blocks[j].Site.Track == t.Name && s.Blocks[j].Site.Service == t.Service; j++ {
 			t.Stats = t.Stats.Merge(s.Blocks[j].Stats)
 		}
 		t.Blocks = s.Blocks[i:j:j]

@@ -36,14 +36,14 @@ func TestSnapshotTracks(t *testing.T) {
 		for _, track := range s.Tracks() {
 			var want Stats
 			for _, b := range track.Blocks {
-				require.Equal(t, track.Name, b.Site.Track)
+				require.Equal(t, [2]string{track.Service, track.Name}, [2]string{b.Site.Service, b.Site.Track})
 				require.Equal(t, s.Blocks[blocks], b)
 				blocks++
 				want = want.Merge(b.Stats)
 			}
 			require.Equal(t, want, track.Stats)
-			require.NotContains(t, names, track.Name)
-			names = append(names, track.Name)
+			require.NotContains(t, names, track.Service+"/"+track.Name)
+			names = append(names, track.Service+"/"+track.Name)
 			all = all.Merge(want)
 			if track.Enabled {
 				require.NotContains(t, s.DisabledTracks, track.Name)

@@ -14,6 +14,13 @@ type Stats struct {
 	// Total is the sum of the durations, Self the part of it not covered by any local child, in nanoseconds.
 	// Both saturate at 2^64-1 ns, 584 years.
 	Total, Self uint64
+	// Critical is the part of Total that lay on the critical path of its trace, in nanoseconds: the time by which a
+	// trace would have been shorter without it. 0 where critical paths are not computed. It saturates too.
+	Critical uint64
+	// Unsampled estimates how many more spans there were than Count, dropped by sampling before they were counted
+	// here, in 1024ths of a span: each span stands for 1/p, if it says that it was sampled with probability p. 0 where
+	// spans say nothing.
+	Unsampled uint64
 	// Min and Max are the shortest and the longest duration in nanoseconds; both 0 when Count is 0.
 	Min, Max uint64
 	// SumSquares is the sum of the squared durations in ns².
@@ -64,6 +71,9 @@ func (s *Stats) ErrorRate() float64 {
 	return float64(s.Errors) / float64(s.Count)
 }
 
+// AdjustedCount returns Count plus Unsampled: how many spans there were before sampling, as far as the spans say.
+func (s *Stats) AdjustedCount() float64 { return float64(s.Count) + float64(s.Unsampled)/1024 }
+
 // Quantile returns the q-quantile in nanoseconds with a relative error of at most 0.55 %, and never outside
 // [Min, Max]; see [Histogram.Quantile]. The quantiles 0 and 1 are exact.
 func (s *Stats) Quantile(q float64) float64 {
@@ -105,6 +115,7 @@ func (s *Stats) addSums(o *Stats) {
 	}
 	s.Count, s.Errors = addSat(s.Count, o.Count), addSat(s.Errors, o.Errors)
 	s.Total, s.Self = addSat(s.Total, o.Total), addSat(s.Self, o.Self)
+	s.Critical, s.Unsampled = addSat(s.Critical, o.Critical), addSat(s.Unsampled, o.Unsampled)
 	s.SumSquares = s.SumSquares.add(o.SumSquares)
 	s.Bytes = addSat(s.Bytes, o.Bytes)
 	s.Active = addSatInt(s.Active, o.Active)
@@ -130,6 +141,7 @@ func (s Stats) Sub(o Stats) Stats {
 	}
 	d.Errors = subFloor(s.Errors, o.Errors)
 	d.Total, d.Self = subSat(s.Total, o.Total), subSat(s.Self, o.Self)
+	d.Critical, d.Unsampled = subSat(s.Critical, o.Critical), subSat(s.Unsampled, o.Unsampled)
 	d.SumSquares = s.SumSquares
 	if d.SumSquares != (Uint128{math.MaxUint64, math.MaxUint64}) {
 		d.SumSquares = s.SumSquares.sub(o.SumSquares)
@@ -151,7 +163,7 @@ func (s Stats) Sub(o Stats) Stats {
 // follows reports whether s can be a later state of the statistics o: no count and no sum went down.
 func (s *Stats) follows(o *Stats) bool {
 	return s.Count >= o.Count && s.Errors >= o.Errors && s.Bytes >= o.Bytes &&
-		s.Total >= o.Total && s.Self >= o.Self && !s.SumSquares.less(o.SumSquares) &&
+		s.Total >= o.Total && s.Self >= o.Self && s.Critical >= o.Critical && s.Unsampled >= o.Unsampled && !s.SumSquares.less(o.SumSquares) &&
 		(o.Count == 0 || s.Min <= o.Min && s.Max >= o.Max && s.First <= o.First && s.Last >= o.Last) &&
 		s.Histogram.follows(o.Histogram)
 }

@@ -10,6 +10,8 @@ type observation struct {
 	start          int64 // ns since the Unix epoch
 	duration, self uint64
 	bytes          uint64
+	critical       uint64
+	unsampled      uint64   // in 1024ths
 	trace          *TraceID // nil: not an exemplar
 	span           SpanID
 	failed         bool
@@ -22,6 +24,8 @@ type stripe struct {
 	mu                 sync.Mutex
 	count, errors      uint64
 	total, self        uint64
+	critical           uint64
+	unsampled          uint64
 	min, max           uint64
 	squares            Uint128
 	bytes              uint64
@@ -49,6 +53,9 @@ func (s *stripe) add(o *observation) {
 	s.total = addSat(s.total, d)
 	s.self = addSat(s.self, o.self)
 	s.bytes = addSat(s.bytes, o.bytes)
+	if o.critical|o.unsampled != 0 { // in a server only
+		s.critical, s.unsampled = addSat(s.critical, o.critical), addSat(s.unsampled, o.unsampled)
+	}
 	hi, lo := bits.Mul64(d, d)
 	s.squares = s.squares.add(Uint128{hi, lo})
 	if o.failed {
@@ -74,7 +81,7 @@ func (s *stripe) stats(reset bool, space *arena) Stats {
 		return Stats{}
 	}
 	out := Stats{
-		Count: s.count, Errors: s.errors, Total: s.total, Self: s.self, Min: s.min, Max: s.max,
+		Count: s.count, Errors: s.errors, Total: s.total, Self: s.self, Critical: s.critical, Unsampled: s.unsampled, Min: s.min, Max: s.max,
 		SumSquares: s.squares, Bytes: s.bytes, First: s.first, Last: s.last,
 		Slowest: s.slowest, LastError: s.lastError, Histogram: s.histogram.sparse(space),
 	}
@@ -82,6 +89,7 @@ func (s *stripe) stats(reset bool, space *arena) Stats {
 		h := s.histogram
 		h.reset()
 		s.count, s.errors, s.total, s.self, s.min, s.max, s.bytes, s.first, s.last = 0, 0, 0, 0, 0, 0, 0, 0, 0
+		s.critical, s.unsampled = 0, 0
 		s.squares, s.slowest, s.lastError, s.histogram = Uint128{}, Exemplar{}, Exemplar{}, h
 	}
 	return out

@@ -144,6 +144,7 @@ func TestSubRefusesWhatIsNotLater(t *testing.T) {
 	base := func() *naive {
 		p := randomProfile(newRand(7), 40)
 		p.counters = Counters{Spans: 5}
+		p.events[0].path = []Site{{Name: "only here"}}
 		p.events[0].duration, p.events[0].self, p.events[0].pending = 1000, 10, false
 		p.events = append(p.events, p.events[0])
 		return p

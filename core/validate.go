@@ -67,9 +67,9 @@ func checkMoment(what string, t time.Time) error {
 }
 
 func (b *Block) validate() error {
-	for _, text := range []string{b.Site.Track, b.Site.Name, b.Site.Function, b.Site.File} {
-		if !utf8.ValidString(text) {
-			return fmt.Errorf("%.100q is not valid UTF-8", text)
+	for _, text := range b.Site.texts() {
+		if !utf8.ValidString(*text) {
+			return fmt.Errorf("%.100q is not valid UTF-8", *text)
 		}
 	}
 	if b.Site.Line < 0 || b.Site.Line > math.MaxInt32 {
@@ -91,6 +91,8 @@ func (s *Stats) validate() error {
 		return fmt.Errorf("%d active", s.Active)
 	case s.Self > s.Total:
 		return fmt.Errorf("self time %d ns exceeds the total of %d ns", s.Self, s.Total)
+	case s.Critical > s.Total:
+		return fmt.Errorf("critical time %d ns exceeds the total of %d ns", s.Critical, s.Total)
 	case s.First > s.Last:
 		return errors.New("the earliest start is after the latest end")
 	}
@@ -100,7 +102,7 @@ func (s *Stats) validate() error {
 		}
 	}
 	if s.Count == 0 {
-		if s.Total|s.Min|s.Max != 0 || s.First|s.Last != 0 || s.SumSquares != (Uint128{}) ||
+		if s.Total|s.Min|s.Max|s.Unsampled != 0 || s.First|s.Last != 0 || s.SumSquares != (Uint128{}) ||
 			!s.Slowest.IsZero() || !s.LastError.IsZero() {
 			return errors.New("statistics of no observation")
 		}
