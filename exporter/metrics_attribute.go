@@ -11,6 +11,7 @@ import (
 
 // The attributes of points.
 const (
+	serviceKey  = attribute.Key("otelprof.service")
 	trackKey    = attribute.Key("otelprof.track")
 	spanNameKey = attribute.Key("span.name")
 	spanKindKey = attribute.Key("span.kind")
@@ -47,6 +48,9 @@ func siteAttributes(x *series) attribute.Set {
 	s := x.key.site
 	list := []attribute.KeyValue{
 		trackKey.String(s.Track), spanNameKey.String(s.Name), spanKindKey.String(kindText(s.Kind)),
+	}
+	if s.Service != "" {
+		list = append(list, serviceKey.String(s.Service))
 	}
 	if s.Function != "" {
 		list = append(list, functionKey.String(s.Function))

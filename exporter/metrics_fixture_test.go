@@ -71,7 +71,23 @@ func (w *workload) run(n int) {
 				w.Close(&spans[i])
 			}
 		}
+		if w.r.IntN(4) == 0 {
+			w.recordTrace(spans)
+		}
 	}
+}
+
+// recordTrace records the same spans as a server does: those of several services, with critical times.
+func (w *workload) recordTrace(spans []core.Closing) {
+	whole := make([]core.TraceSpan, len(spans))
+	for i, c := range spans {
+		whole[i] = core.TraceSpan{
+			Label: w.Label(core.Site{Service: []string{"cart", "web"}[i%2], Track: "http", Name: "GET"}), Parent: int32(i - 1),
+			Start: c.Start, Duration: c.Duration, Self: uint64(c.Duration) / 2, Critical: uint64(c.Duration) / 3,
+			Unsampled: uint64(i) * 1024, Span: c.Span, Failed: c.Failed, Sampled: c.Sampled,
+		}
+	}
+	w.RecordTrace(spans[0].Trace, whole)
 }
 
 // fixed is a Source that gives the snapshots one after the other, and the last one again and again.

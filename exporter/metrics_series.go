@@ -73,7 +73,7 @@ func spanSite(s core.Site) core.Site {
 
 // validSite makes the texts of a site valid UTF-8, without which a whole request cannot be encoded.
 func validSite(s core.Site) core.Site {
-	for _, text := range []*string{&s.Track, &s.Name, &s.Function, &s.File} {
+	for _, text := range []*string{&s.Service, &s.Track, &s.Name, &s.Function, &s.File} {
 		*text = strings.ToValidUTF8(*text, "\uFFFD")
 	}
 	return s
@@ -103,7 +103,7 @@ func nodeSeries(s *core.Snapshot) []series {
 func pathID(parent uint64, s core.Site) uint64 {
 	h := fnv.New64a()
 	text := strconv.FormatUint(parent, 16)
-	for _, part := range []string{s.Track, s.Name, s.Kind.String(), s.Function, s.File, strconv.Itoa(s.Line)} {
+	for _, part := range []string{s.Service, s.Track, s.Name, s.Kind.String(), s.Function, s.File, strconv.Itoa(s.Line)} {
 		text += "\x00" + strconv.Itoa(len(part)) + "\x00" + part
 	}
 	h.Write([]byte(text))

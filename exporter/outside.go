@@ -33,6 +33,8 @@ func outsideOf(block, nodes *core.Stats) core.Stats {
 	d.Errors -= nodes.Errors
 	d.Total -= nodes.Total
 	d.Self -= nodes.Self
+	d.Critical -= nodes.Critical
+	d.Unsampled -= nodes.Unsampled
 	d.Bytes -= nodes.Bytes
 	var borrow uint64
 	d.SumSquares.Lo, borrow = bits.Sub64(block.SumSquares.Lo, nodes.SumSquares.Lo, 0)
@@ -49,6 +51,8 @@ func withOutside(nodes, outside *core.Stats) core.Stats {
 	d.Errors += nodes.Errors
 	d.Total += nodes.Total
 	d.Self += nodes.Self
+	d.Critical += nodes.Critical
+	d.Unsampled += nodes.Unsampled
 	d.Bytes += nodes.Bytes
 	var carry uint64
 	d.SumSquares.Lo, carry = bits.Add64(nodes.SumSquares.Lo, outside.SumSquares.Lo, 0)
@@ -60,7 +64,7 @@ func withOutside(nodes, outside *core.Stats) core.Stats {
 
 // isNothing reports whether all sums are 0.
 func isNothing(d *core.Stats) bool {
-	return d.Count|d.Errors|d.Total|d.Self|d.Bytes|d.SumSquares.Hi|d.SumSquares.Lo|d.Histogram.Zero == 0 &&
+	return d.Count|d.Errors|d.Total|d.Self|d.Critical|d.Unsampled|d.Bytes|d.SumSquares.Hi|d.SumSquares.Lo|d.Histogram.Zero == 0 &&
 		len(d.Histogram.Buckets) == 0
 }
 

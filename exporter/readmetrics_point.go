@@ -177,6 +177,8 @@ func readSeriesID(attrs []*commonpb.KeyValue) (seriesID, error) {
 func (id *seriesID) read(kv *commonpb.KeyValue) (err error) {
 	var s string
 	switch kv.GetKey() {
+	case string(serviceKey):
+		id.site.Service, err = textValue(kv)
 	case string(trackKey):
 		id.site.Track, err = textValue(kv)
 	case string(spanNameKey):

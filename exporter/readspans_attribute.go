@@ -103,6 +103,8 @@ type siteReader struct{ site core.Site }
 
 func (r *siteReader) attribute(kv *commonpb.KeyValue) (err error) {
 	switch kv.GetKey() {
+	case attrService:
+		r.site.Service, err = readText(kv)
 	case attrTrack:
 		r.site.Track, err = readText(kv)
 	case attrName:

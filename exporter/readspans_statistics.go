@@ -101,7 +101,7 @@ func (r *statisticsReader) attribute(kv *commonpb.KeyValue) (err error) {
 		value *uint64
 	}{
 		{attrCount, &s.Count}, {attrErrors, &s.Errors}, {attrTotal, &s.Total}, {attrSelf, &s.Self}, {attrMin, &s.Min},
-		{attrMax, &s.Max}, {attrBytes, &s.Bytes}, {attrZero, &s.Histogram.Zero},
+		{attrMax, &s.Max}, {attrBytes, &s.Bytes}, {attrZero, &s.Histogram.Zero}, {attrCritical, &s.Critical}, {attrUnsampled, &s.Unsampled},
 	} {
 		if f.key == kv.GetKey() {
 			n, err := readInt(kv)

@@ -9,6 +9,7 @@ const (
 	attrRole = "otelprof.role"
 
 	// On spans of a site.
+	attrService  = "otelprof.service" // only in the profile of several services
 	attrTrack    = "otelprof.track"
 	attrName     = "otelprof.name" // only where it is not the span's name
 	attrKind     = "otelprof.kind" // only where it is not the span's kind
@@ -22,13 +23,16 @@ const (
 	attrErrors = "otelprof.errors"
 	attrTotal  = "otelprof.total"
 	attrSelf   = "otelprof.self"
-	attrMin    = "otelprof.min"
-	attrMax    = "otelprof.max"
-	attrMean   = "otelprof.mean"
-	attrBytes  = "otelprof.bytes"
-	attrActive = "otelprof.active"
-	attrFirst  = "otelprof.first"
-	attrLast   = "otelprof.last"
+	// attrCritical and attrUnsampled are known to a server only.
+	attrCritical  = "otelprof.critical"
+	attrUnsampled = "otelprof.unsampled_1024ths"
+	attrMin       = "otelprof.min"
+	attrMax       = "otelprof.max"
+	attrMean      = "otelprof.mean"
+	attrBytes     = "otelprof.bytes"
+	attrActive    = "otelprof.active"
+	attrFirst     = "otelprof.first"
+	attrLast      = "otelprof.last"
 	// attrSquares is a decimal string: it can have 39 digits. It is left out where all durations are the same.
 	attrSquares = "otelprof.sum_squares"
 	// The histogram: how many durations were 0, and the other non-empty buckets at core.Scale. attrBuckets holds the

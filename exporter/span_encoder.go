@@ -104,11 +104,11 @@ func (e *spanEncoder) tracks() {
 	at := 0
 	for _, t := range s.Tracks() {
 		roots := at
-		for at < len(s.Nodes) && (s.Nodes[at].Parent >= 0 || s.Site(s.Nodes[at]).Track == t.Name) {
+		for at < len(s.Nodes) && (s.Nodes[at].Parent >= 0 || isOf(s.Site(s.Nodes[at]), t)) {
 			at++
 		}
 		var apart []int
-		for len(outside) > 0 && s.Blocks[outside[0]].Site.Track == t.Name {
+		for len(outside) > 0 && isOf(s.Blocks[outside[0]].Site, t) {
 			apart, outside = append(apart, outside[0]), outside[1:]
 		}
 		if roots == at && len(apart) == 0 {
@@ -116,6 +116,9 @@ func (e *spanEncoder) tracks() {
 		}
 		track := e.begin(0, t.Name, roleTrack, 0)
 		e.add(e.spans[track], e.text(attrTrack, t.Name))
+		if t.Service != "" {
+			e.add(e.spans[track], e.text(attrService, t.Service))
+		}
 		e.setSummary(e.spans[track], &t.Stats)
 		e.finish(track)
 		e.nodes(track, roots, at)
@@ -154,6 +157,9 @@ func (e *spanEncoder) findOutside() []int {
 	return list
 }
 
+// isOf reports whether a site belongs to a track.
+func isOf(s core.Site, t core.Track) bool { return s.Track == t.Name && s.Service == t.Service }
+
 // apart adds what blocks have besides their nodes.
 func (e *spanEncoder) apart(track int, blocks []int) {
 	if len(blocks) == 0 {
@@ -188,6 +194,9 @@ func (e *spanEncoder) beginSite(parent, block int, role string, total uint64) in
 
 func (e *spanEncoder) siteAttributes(s core.Site) []*commonpb.KeyValue {
 	list := []*commonpb.KeyValue{e.text(attrTrack, s.Track)}
+	if s.Service != "" {
+		list = append(list, e.text(attrService, s.Service))
+	}
 	if s.Name == "" {
 		list = append(list, e.text(attrName, ""))
 	}

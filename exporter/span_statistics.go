@@ -66,6 +66,8 @@ func (a *attributes) setSums(span *tracepb.Span, s *core.Stats) {
 	a.addNonZero(span, attrErrors, int64(s.Errors))
 	a.add(span, a.int(attrTotal, int64(s.Total)))
 	a.add(span, a.int(attrSelf, int64(s.Self)))
+	a.addNonZero(span, attrCritical, int64(s.Critical))
+	a.addNonZero(span, attrUnsampled, int64(s.Unsampled))
 	a.addNonZero(span, attrBytes, int64(s.Bytes))
 	if int64(s.Errors) > 0 {
 		span.Status = &tracepb.Status{Code: tracepb.Status_STATUS_CODE_ERROR}
