@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stichotrope/stichotrope-go/core"
+)
+
+// Store keeps spans and profiles.
+type Store interface {
+	// Append makes a request durable and returns its number in the log; numbers ascend. The entry is an
+	// ExportTraceServiceRequest whose spans the pipeline has checked. Concurrent calls share one sync to disk.
+	//
+	// The error is ErrFull when there is no room on the disk or in the budget: nothing is stored then, and the client
+	// should try again later.
+	Append(ctx context.Context, entry []byte) (seq uint64, err error)
+	// Replay calls f for every entry of the log in order that has spans which are in no segment: those whose bit in
+	// consumed is not set. consumed is empty if none is.
+	Replay(ctx context.Context, f func(seq uint64, entry []byte, consumed Bits) error) error
+	// Commit stores a segment, all of it or nothing, and durably. What it refers to may be reused when it returns.
+	Commit(ctx context.Context, s *Segment) error
+	Reader
+	Snapshots
+	// Retain forgets what ended before the time, and then the oldest until at most maxBytes are used; 0 is no limit. It
+	// frees the disk.
+	Retain(ctx context.Context, before time.Time, maxBytes int64) error
+	// Close stops the store. Whatever is durable stays so without it.
+	Close() error
+}
+
+// Errors that callers tell apart.
+var (
+	// ErrFull: there is no room. The client should try again later.
+	ErrFull = errors.New("the store is full")
+	// ErrNotFound: there is no such thing.
+	ErrNotFound = errors.New("not found")
+)
+
+// Segment is what the pipeline hands over at once.
+type Segment struct {
+	// Origins are the different sources of the spans; see otlp.Origin.
+	Origins []Origin
+	// Traces are whole traces, as far as they are known. Late spans make a trace come again in another segment.
+	Traces []Trace
+	// Profiles are the statistics of exactly these spans, by the minute in which they ended.
+	Profiles []Profile
+	// Consumed tells which parts of the log are in the segment, in ascending order of Seq.
+	Consumed []Consumed
+}
+
+// Origin is where spans come from: what is common to them. The bytes are those of otlp.Origin.
+type Origin struct {
+	Resource, Scope []byte
+	Service         string
+}
+
+// Trace is the spans of one trace.
+type Trace struct {
+	ID    core.TraceID
+	Spans []Span
+}
+
+// Span is one span of a trace, as it was received.
+type Span struct {
+	// Origin is the index of the span's origin: in Segment.Origins, or in what a Reader returns beside the traces.
+	Origin int
+	// Raw is the Span message of OTLP.
+	Raw []byte
+}
+
+// Consumed is a log entry of which spans are in a segment.
+type Consumed struct {
+	Seq uint64
+	// All: now all of its spans are in segments, and the entry may be forgotten. Otherwise Spans has a bit for each
+	// span of the request, in order, that is in this or in an earlier segment.
+	All   bool
+	Spans Bits
+}
+
+// Bits is a set of small numbers.
+type Bits []byte
+
+// Has reports whether i is in the set.
+func (b Bits) Has(i int) bool { return i>>3 < len(b) && b[i>>3]>>(i&7)&1 != 0 }
+
+// Set adds i.
+func (b *Bits) Set(i int) {
+	for len(*b) <= i>>3 {
+		*b = append(*b, 0)
+	}
+	(*b)[i>>3] |= 1 << (i & 7)
+}
+
+// Profile is the statistics of the spans that ended in one minute.
+type Profile struct {
+	// Minute is the time in Unix minutes. The profile of a minute is the merger of all that were committed for it.
+	Minute   int64
+	Snapshot *core.Snapshot
+}
+
+// Snapshots are profiles that somebody saved under a name.
+type Snapshots interface {
+	SaveSnapshot(ctx context.Context, name string, s *core.Snapshot) error
+	// LoadSnapshot returns ErrNotFound if there is none.
+	LoadSnapshot(ctx context.Context, name string) (*core.Snapshot, error)
+	// ListSnapshots returns them in ascending order of name.
+	ListSnapshots(ctx context.Context) ([]SavedSnapshot, error)
+	DeleteSnapshot(ctx context.Context, name string) error
+}
+
+// SavedSnapshot describes a saved profile.
+type SavedSnapshot struct {
+	Name       string
+	Saved      time.Time
+	Start, End time.Time
+	Spans      uint64
+}
