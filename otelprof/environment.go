@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -73,22 +74,24 @@ func splitList(text string) []string {
 // be ignored without a word.
 func (e environment) unknownVariables() error {
 	known := []string{configFileVariable}
-	isKnown := map[string]bool{configFileVariable: true}
 	for _, s := range settings {
 		known = append(known, s.variable())
-		isKnown[s.variable()] = true
 	}
 	var errs []error
 	for _, v := range e.vars {
 		name, value, _ := strings.Cut(v, "=")
-		if !strings.HasPrefix(name, variablePrefix) || strings.HasPrefix(name, testPrefix) {
-			continue
-		}
-		if !isKnown[name] && value != "" {
+		if strings.HasPrefix(name, variablePrefix) && !IsVariable(name) && value != "" {
 			errs = append(errs, unknown("environment variable", name, known))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// IsVariable reports whether the environment variable is one that New reads, or one of this project's own tests. Programs
+// that have OTELPROF_* variables of their own tell them apart by it.
+func IsVariable(name string) bool {
+	return name == configFileVariable || strings.HasPrefix(name, testPrefix) ||
+		slices.ContainsFunc(settings, func(s setting) bool { return s.variable() == name })
 }
 
 // sdkDisabled reports whether OTEL_SDK_DISABLED asks for a process without telemetry. By OpenTelemetry's rule for
