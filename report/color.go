@@ -11,6 +11,7 @@ const (
 	dim      style = "\x1b[2m"
 	red      style = "\x1b[31m"
 	yellow   style = "\x1b[33m"
+	green    style = "\x1b[32m"
 	resetAll       = "\x1b[0m"
 )
 
