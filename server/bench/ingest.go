@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// ingest measures what a million spans cost, for each store and protocol.
+func (b *bench) ingest(ctx context.Context) error {
+	b.say("encoding %d spans", b.spans)
+	l, err := newGenerator().next(b.spans)
+	if err != nil {
+		return err
+	}
+	b.report.load = l
+	for _, store := range []string{"none", "memory", "pebble"} {
+		for _, protocol := range []string{"gRPC", "HTTP"} {
+			row, err := b.ingestRow(ctx, l, store, protocol)
+			if err != nil {
+				return fmt.Errorf("store %s over %s: %w", store, protocol, err)
+			}
+			b.report.ingest = append(b.report.ingest, row)
+		}
+	}
+	return nil
+}
+
+// ingestRow is the cost of one configuration.
+type ingestRow struct {
+	store, protocol string
+	// cpu is the server's, from its start to its end, per million spans.
+	cpu     time.Duration
+	rate    float64 // spans a second, while it was being sent to
+	peak    float64 // bytes
+	perSpan float64 // bytes on disk
+}
+
+func (b *bench) ingestRow(ctx context.Context, l load, store, protocol string) (ingestRow, error) {
+	row := ingestRow{store: store, protocol: protocol}
+	b.say("%s over %s", store, protocol)
+	data := filepath.Join(b.scratch, store+protocol)
+	defer os.RemoveAll(data)
+	p, err := b.start(ctx, store, data)
+	if err != nil {
+		return row, err
+	}
+	took, err := p.load(ctx, l, b.senders, protocol, 0)
+	row.peak, _ = p.peak()
+	if err = errors.Join(err, p.stop()); err != nil {
+		return row, err
+	}
+	row.cpu = time.Duration(float64(p.cpu()) * 1e6 / float64(l.spans))
+	row.rate = float64(l.spans) / took.Seconds()
+	if store == "pebble" {
+		size, err := diskUsage(data)
+		if err != nil {
+			return row, err
+		}
+		row.perSpan = float64(size) / float64(l.spans)
+	}
+	return row, nil
+}
+
+// load sends a load to the process.
+func (p *process) load(ctx context.Context, l load, senders int, protocol string, rate float64) (time.Duration, error) {
+	connect, address := overGRPC, p.grpc
+	if protocol == "HTTP" {
+		connect, address = overHTTP, p.http
+	}
+	send, stop, err := connect(address)
+	if err != nil {
+		return 0, err
+	}
+	took, err := l.send(ctx, senders, rate, send)
+	return took, errors.Join(err, stop())
+}
+
+// steadyRate is that at which the memory is measured, in spans a second.
+const steadyRate = 100_000
+
+// steady measures the memory at a steady rate.
+func (b *bench) steady(ctx context.Context) error {
+	b.say("memory at %d spans a second", steadyRate)
+	data := filepath.Join(b.scratch, "steady")
+	defer os.RemoveAll(data)
+	p, err := b.start(ctx, "pebble", data)
+	if err != nil {
+		return err
+	}
+	took, err := p.load(ctx, b.report.load, 2*b.senders, "gRPC", steadyRate)
+	b.report.steadyPeak, _ = p.peak()
+	b.report.steadyReached = float64(b.report.load.spans) / took.Seconds()
+	return errors.Join(err, p.stop())
+}

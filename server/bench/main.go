@@ -1,0 +1,81 @@
+// Command bench measures what the server costs, and writes server/BENCHMARKS.md. It builds the real binary, starts it as a
+// process of its own on loopback, and sends it the traffic of otelprof demo, encoded in advance. Run it from the root of the
+// repository, on a machine that does nothing else:
+//
+//	go run ./server/bench
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+)
+
+// options are the command line.
+type options struct {
+	spans, large int
+	senders      int
+	out          string
+	binary       string
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.spans, "spans", 1_000_000, "how many `spans` to send for each row")
+	flag.IntVar(&o.large, "large", 10_000_000, "how many `spans` the large store has; 0 leaves it out")
+	flag.IntVar(&o.senders, "senders", 4, "how many requests are under way at once")
+	flag.StringVar(&o.out, "o", "server/BENCHMARKS.md", "write to this `file`, - for standard output")
+	flag.StringVar(&o.binary, "binary", "", "measure this `binary` instead of building one")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	scratch, err := os.MkdirTemp("", "otelprof-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	b := &bench{options: o, scratch: scratch, report: newReport(os.Args[1:])}
+	if b.binary == "" {
+		if b.binary, err = build(ctx, scratch); err != nil {
+			return err
+		}
+	}
+	if err := b.ingest(ctx); err != nil {
+		return err
+	}
+	if err := b.steady(ctx); err != nil {
+		return err
+	}
+	if o.large > 0 {
+		if err := b.largeStore(ctx); err != nil {
+			return err
+		}
+	}
+	text := b.report.markdown()
+	if o.out == "-" {
+		_, err := fmt.Print(text)
+		return err
+	}
+	return os.WriteFile(o.out, []byte(text), 0o644)
+}
+
+// bench is a run of all measurements.
+type bench struct {
+	options
+	scratch string
+	report  *report
+}
+
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintln(os.Stderr, strings.TrimSpace(fmt.Sprintf(format, args...)))
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+func build(ctx context.Context, folder string) (string, error) {
+	binary := filepath.Join(folder, "otelprof")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "./server/cmd/otelprof")
+	cmd.Stderr = os.Stderr
+	return binary, cmd.Run()
+}
+
+// process is a running server.
+type process struct {
+	cmd              *exec.Cmd
+	grpc, http, page string // addresses
+	log              bytes.Buffer
+	started          time.Duration // from its start until it was ready
+}
+
+// start runs the server on free ports and waits until it is ready.
+func (b *bench) start(ctx context.Context, store, data string, args ...string) (*process, error) {
+	ports, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{grpc: ports[0], http: ports[1], page: ports[2]}
+	p.cmd = exec.CommandContext(ctx, b.binary, append([]string{
+		"serve", "--store", store, "--data", data, "--otlp-grpc", p.grpc, "--otlp-http", p.http, "--http", p.page,
+		"--jaeger-grpc", "", "--jaeger-storage", "",
+	}, args...)...)
+	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	began := time.Now()
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for time.Since(began) < 2*time.Minute {
+		if response, err := http.Get("http://" + p.page + "/readyz"); err == nil {
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				p.started = time.Since(began)
+				return p, nil
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return nil, errors.Join(fmt.Errorf("the server is not ready: %s", p.log.Bytes()), p.stop())
+}
+
+func freePorts(n int) ([]string, error) {
+	var list []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		list = append(list, l.Addr().String())
+	}
+	return list, nil
+}
+
+// stop ends the process as a service manager does.
+func (p *process) stop() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	if err := p.cmd.Wait(); err != nil {
+		return fmt.Errorf("%w: %s", err, p.log.Bytes())
+	}
+	return nil
+}
+
+// cpu returns the CPU time that the process has used, after stop.
+func (p *process) cpu() time.Duration {
+	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+}
+
+// peak returns the most memory that the process had, in bytes.
+func (p *process) peak() (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range bytes.Lines(status) {
+		if rest, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
+			kib, err := strconv.ParseFloat(string(bytes.Fields(rest)[0]), 64)
+			return kib * 1024, err
+		}
+	}
+	return 0, errors.New("no VmHWM")
+}
+
+// diskUsage returns the sizes of all files in a folder.
+func diskUsage(folder string) (sum int64, err error) {
+	err = filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			sum += info.Size()
+		}
+		return err
+	})
+	return sum, err
+}
