@@ -1,0 +1,38 @@
+import { computed } from "@preact/signals";
+import type { ComponentType } from "preact";
+import { useEffect } from "preact/hooks";
+
+import { address } from "./address";
+import { listenToKeys } from "./keys";
+import { Header } from "./header";
+import { BlocksView } from "./views/blocks";
+import { FlameView } from "./views/flame";
+import { NotFound } from "./views/notfound";
+
+/** The views by the first part of the path, in the order of their keys and of the navigation. */
+export const VIEWS: { path: string; title: string; key?: string; view: ComponentType }[] = [
+  { path: "blocks", title: "Blocks", key: "1", view: BlocksView },
+  { path: "flame", title: "Flame", key: "2", view: FlameView },
+];
+
+const first = computed(() => address.value.path.split("/")[0] || "blocks");
+
+export function App() {
+  useEffect(() => listenToKeys(VIEWS), []);
+  const found = VIEWS.find((v) => v.path === first.value);
+  const View = found?.view ?? NotFound;
+  useEffect(() => {
+    document.title = (found ? found.title + " · " : "") + "otelprof";
+  }, [found]);
+  return (
+    <>
+      <a class="skip" href="#content">
+        Skip to the content
+      </a>
+      <Header views={VIEWS} current={first.value} />
+      <main id="content" tabIndex={-1}>
+        <View />
+      </main>
+    </>
+  );
+}
