@@ -38,6 +38,8 @@ var (
 	ErrFull = errors.New("the store is full")
 	// ErrNotFound: there is no such thing.
 	ErrNotFound = errors.New("not found")
+	// ErrDamaged: some of what was asked for cannot be read any more. What can be read is returned beside the error.
+	ErrDamaged = errors.New("some of the data is damaged")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("the store is closed")
 )

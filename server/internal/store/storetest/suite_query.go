@@ -105,8 +105,8 @@ func testSearch(t *testing.T, e *Engine) {
 	}
 	rng := rand.New(rand.NewPCG(7, 7))
 	nonEmpty := 0
-	for i := range 300 {
-		if i == 150 {
+	for i := range 120 {
+		if i == 60 {
 			s = e.reopen(t, s)
 		}
 		q := RandomQuery(rng, all)
@@ -118,7 +118,7 @@ func testSearch(t *testing.T, e *Engine) {
 			nonEmpty++
 		}
 	}
-	require.Greater(t, nonEmpty, 100)
+	require.Greater(t, nonEmpty, 40)
 	for _, q := range []*store.Query{
 		{Service: "nobody"}, {Operation: "nothing"}, {Kind: core.KindBlock},
 		{Attributes: []store.Attribute{{Key: "enduser.id", Value: "nobody"}}},
