@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/stichotrope/stichotrope-go/core"
@@ -24,7 +25,8 @@ type Store interface {
 	Reader
 	Snapshots
 	// Retain forgets what ended before the time, and then the oldest until at most maxBytes are used; 0 is no limit. It
-	// frees the disk.
+	// frees the disk. It goes by whole segments, or large parts of them: what is newer is never forgotten with what is
+	// older, the reverse may happen. Profiles go by minutes, the log stays.
 	Retain(ctx context.Context, before time.Time, maxBytes int64) error
 	// Close stops the store. Whatever is durable stays so without it.
 	Close() error
@@ -36,6 +38,10 @@ var (
 	ErrFull = errors.New("the store is full")
 	// ErrNotFound: there is no such thing.
 	ErrNotFound = errors.New("not found")
+	// ErrDamaged: some of what was asked for cannot be read any more. What can be read is returned beside the error.
+	ErrDamaged = errors.New("some of the data is damaged")
+	// ErrClosed: the store was closed.
+	ErrClosed = errors.New("the store is closed")
 )
 
 // Segment is what the pipeline hands over at once.
@@ -48,6 +54,23 @@ type Segment struct {
 	Profiles []Profile
 	// Consumed tells which parts of the log are in the segment, in ascending order of Seq.
 	Consumed []Consumed
+}
+
+// Validate returns an error if the segment does not fit together.
+func (s *Segment) Validate() error {
+	for i := range s.Traces {
+		for _, sp := range s.Traces[i].Spans {
+			if sp.Origin < 0 || sp.Origin >= len(s.Origins) {
+				return fmt.Errorf("segment: trace %s has a span of origin %d of %d", s.Traces[i].ID, sp.Origin, len(s.Origins))
+			}
+		}
+	}
+	for i := range s.Profiles {
+		if s.Profiles[i].Snapshot == nil {
+			return fmt.Errorf("segment: the profile of minute %d is missing", s.Profiles[i].Minute)
+		}
+	}
+	return nil
 }
 
 // Origin is where spans come from: what is common to them. The bytes are those of otlp.Origin.
@@ -98,22 +121,4 @@ type Profile struct {
 	// Minute is the time in Unix minutes. The profile of a minute is the merger of all that were committed for it.
 	Minute   int64
 	Snapshot *core.Snapshot
-}
-
-// Snapshots are profiles that somebody saved under a name.
-type Snapshots interface {
-	SaveSnapshot(ctx context.Context, name string, s *core.Snapshot) error
-	// LoadSnapshot returns ErrNotFound if there is none.
-	LoadSnapshot(ctx context.Context, name string) (*core.Snapshot, error)
-	// ListSnapshots returns them in ascending order of name.
-	ListSnapshots(ctx context.Context) ([]SavedSnapshot, error)
-	DeleteSnapshot(ctx context.Context, name string) error
-}
-
-// SavedSnapshot describes a saved profile.
-type SavedSnapshot struct {
-	Name       string
-	Saved      time.Time
-	Start, End time.Time
-	Spans      uint64
 }

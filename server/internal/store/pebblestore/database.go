@@ -1,0 +1,124 @@
+package pebblestore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
+)
+
+// openDB opens the Pebble database, and cuts off what is damaged of its log.
+func (s *Store) openDB() error {
+	db, err := pebble.Open(s.options.Dir, s.pebbleOptions())
+	if err != nil && pebble.IsCorruptionError(err) {
+		cut, failed := cutLogs(s.options.FS, s.options.Dir)
+		if failed != nil || cut == 0 {
+			return explain(errors.Join(err, failed))
+		}
+		s.cutBytes.Store(uint64(cut))
+		s.report("the end of the log is damaged and was cut off", err, "bytes", cut)
+		db, err = pebble.Open(s.options.Dir, s.pebbleOptions())
+	}
+	if err != nil {
+		return explain(err)
+	}
+	s.db = db
+	return nil
+}
+
+// explain adds to an error what can be done about it.
+func explain(err error) error {
+	switch {
+	case noRoom(err):
+		return fmt.Errorf("the disk is full or read-only: %w", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("the directory must be readable and writable: %w", err)
+	}
+	return err
+}
+
+func (s *Store) pebbleOptions() *pebble.Options {
+	o := &pebble.Options{
+		FS:                          s.disk,
+		Cache:                       s.cache,
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                uint64(s.options.MemTableBytes),
+		MemTableStopWritesThreshold: 2,
+		L0CompactionThreshold:       8,
+		L0StopWritesThreshold:       1000,
+		LBaseMaxBytes:               256 << 20,
+		Logger:                      newLogger(s.options.Logger),
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+	}
+	// Values that are large are compressed already.
+	for i := range o.Levels {
+		o.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression }
+		o.Levels[i].BlockSize = 32 << 10
+	}
+	for i := range o.TargetFileSizes {
+		o.TargetFileSizes[i] = 16 << 20
+	}
+	return o
+}
+
+// logger passes on what Pebble says.
+type logger struct{ *slog.Logger }
+
+func newLogger(l *slog.Logger) *logger { return &logger{l} }
+
+// Infof implements pebble.Logger. Pebble tells a lot.
+func (l *logger) Infof(format string, args ...any) { l.Debug("store: " + fmt.Sprintf(format, args...)) }
+
+// Errorf implements pebble.Logger.
+func (l *logger) Errorf(format string, args ...any) {
+	l.Error("store: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf implements pebble.Logger. Pebble relies on it not to return.
+func (l *logger) Fatalf(format string, args ...any) {
+	err := fatal{fmt.Sprintf(format, args...)}
+	l.Error("store: " + err.Error())
+	panic(err)
+}
+
+// fatal is what Fatalf panics with. In a call of the store it becomes the call's error; in a goroutine of Pebble's it ends the
+// process, and what was acknowledged is there when it starts again.
+type fatal struct{ text string }
+
+func (f fatal) Error() string { return f.text }
+
+// failure keeps the error after which nothing can be written.
+type failure struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (f *failure) get() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// write calls f, which writes to the database, and turns Pebble's panic into an error.
+func (s *Store) write(f func() error) (err error) {
+	if err := s.failure.get(); err != nil {
+		return err
+	}
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case fatal:
+			err = fmt.Errorf("the store cannot be written any more, restart it: %w", p)
+			s.failure.mu.Lock()
+			s.failure.err = err
+			s.failure.mu.Unlock()
+		default:
+			panic(p)
+		}
+	}()
+	return f()
+}

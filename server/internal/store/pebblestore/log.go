@@ -1,0 +1,192 @@
+package pebblestore
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/klauspost/compress/s2"
+
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
+)
+
+// maxEntry is how large an entry of the log may be before compression.
+const maxEntry = 1 << 30
+
+// logTable is what is in memory of the log: the sizes of the entries.
+type logTable struct {
+	mu    sync.Mutex
+	sizes map[uint64]int64
+	bytes int64
+}
+
+func (t *logTable) add(seq uint64, size int64) {
+	t.mu.Lock()
+	t.sizes[seq] = size
+	t.bytes += size
+	t.mu.Unlock()
+}
+
+func (t *logTable) remove(seq uint64) {
+	t.mu.Lock()
+	t.bytes -= t.sizes[seq]
+	delete(t.sizes, seq)
+	t.mu.Unlock()
+}
+
+func (t *logTable) has(seq uint64) bool {
+	t.mu.Lock()
+	_, ok := t.sizes[seq]
+	t.mu.Unlock()
+	return ok
+}
+
+func (t *logTable) size() (entries, bytes int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return int64(len(t.sizes)), t.bytes
+}
+
+// loadLog finds the entries of the log and the highest number.
+func (s *Store) loadLog() error {
+	s.log.sizes = make(map[uint64]int64)
+	value, err := s.get(key(keySequence))
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+	case err != nil:
+		return fmt.Errorf("the number of the log: %w", err)
+	case len(value) == 8:
+		s.sequence.Store(binary.BigEndian.Uint64(value))
+	}
+	return s.each(s.db, keyLog, func(k []byte, value pebble.LazyValue) error {
+		seq, ok := keyNumber(k, 0)
+		if ok {
+			s.log.add(seq, int64(value.Len()))
+			s.sequence.Store(max(s.sequence.Load(), seq))
+		}
+		return nil
+	})
+}
+
+// each calls f for all keys of a kind, in order.
+func (s *Store) each(r pebble.Reader, kind byte, f func(key []byte, value pebble.LazyValue) error) (err error) {
+	return s.eachIn(r, []byte{kind}, []byte{kind + 1}, f)
+}
+
+func (s *Store) eachIn(r pebble.Reader, from, until []byte, f func(key []byte, value pebble.LazyValue) error) (err error) {
+	iter, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: until})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	for ok := iter.First(); ok; ok = iter.Next() {
+		if err := f(iter.Key(), iter.LazyValue()); err != nil {
+			return err
+		}
+	}
+	return iter.Error()
+}
+
+// buffers are reused by Append.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// Append implements store.Store. Calls at the same time share a write and a sync of Pebble's write-ahead log.
+func (s *Store) Append(ctx context.Context, entry []byte) (uint64, error) {
+	if err := s.use(ctx); err != nil {
+		return 0, err
+	}
+	defer s.release()
+	if len(entry) > maxEntry {
+		return 0, fmt.Errorf("a request of %d bytes: the log takes %d at most", len(entry), maxEntry)
+	}
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	if n := s2.MaxEncodedLen(len(entry)); cap(*buffer) < n {
+		*buffer = make([]byte, n)
+	}
+	value := s2.Encode((*buffer)[:cap(*buffer)], entry)
+	if err := s.room(int64(len(value))); err != nil {
+		return 0, err
+	}
+	seq := s.sequence.Add(1)
+	var k [9]byte
+	if err := s.write(func() error { return s.db.Set(appendKey(k[:0], keyLog, seq), value, pebble.Sync) }); err != nil {
+		return 0, fmt.Errorf("append to the log: %w", err)
+	}
+	s.log.add(seq, int64(len(value)))
+	return seq, nil
+}
+
+// Replay implements store.Store. An entry that cannot be read is left out, counted, and reported to the logger.
+func (s *Store) Replay(ctx context.Context, f func(seq uint64, entry []byte, consumed store.Bits) error) error {
+	if err := s.use(ctx); err != nil {
+		return err
+	}
+	defer s.release()
+	return s.each(s.db, keyLog, func(k []byte, lazy pebble.LazyValue) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		seq, ok := keyNumber(k, 0)
+		if !ok {
+			return nil
+		}
+		entry, err := s.entry(lazy)
+		if err != nil {
+			s.report("an entry of the log cannot be read", err, "entry", seq)
+			return nil
+		}
+		consumed, err := s.get(key(keyConsumed, seq))
+		if err != nil && !errors.Is(err, pebble.ErrNotFound) {
+			return fmt.Errorf("what is consumed of entry %d of the log: %w", seq, err)
+		}
+		return f(seq, entry, consumed)
+	})
+}
+
+func (s *Store) entry(lazy pebble.LazyValue) ([]byte, error) {
+	value, _, err := lazy.Value(nil)
+	if err != nil {
+		return nil, err
+	}
+	if n, err := s2.DecodedLen(value); err != nil || n > maxEntry {
+		return nil, fmt.Errorf("%w: log entry of %d bytes", store.ErrDamaged, n)
+	}
+	entry, err := s2.Decode(nil, value)
+	if err != nil {
+		return nil, fmt.Errorf("%w: log entry: %w", store.ErrDamaged, err)
+	}
+	return entry, nil
+}
+
+// consume writes what a segment says of the log to its batch.
+func (s *Store) consume(batch *pebble.Batch, consumed []store.Consumed) error {
+	for _, c := range consumed {
+		if !s.log.has(c.Seq) {
+			continue
+		}
+		var err error
+		if c.All {
+			err = errors.Join(batch.Delete(key(keyLog, c.Seq), nil), batch.Delete(key(keyConsumed, c.Seq), nil))
+		} else {
+			err = batch.Set(key(keyConsumed, c.Seq), bytes.Clone(c.Spans), nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(consumed) == 0 {
+		return nil
+	}
+	return batch.Set(key(keySequence), binary.BigEndian.AppendUint64(nil, s.sequence.Load()), nil)
+}
+
+// report counts and logs that something stored cannot be read.
+func (s *Store) report(what string, err error, args ...any) {
+	s.damaged.Add(1)
+	s.options.Logger.Error("store: "+what, append(args, "error", err)...)
+}

@@ -1,0 +1,173 @@
+package pebblestore
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
+)
+
+const minutesPerHour = 60
+
+// profilePart is a part of the profile of a minute. The number tells it from the other parts; those of later commits are higher.
+type profilePart struct {
+	minute int64
+	number uint64
+	size   int64
+}
+
+// hourState is what is kept in memory of the profile of an hour.
+type hourState struct {
+	parts []profilePart // in the order of minutes, then of numbers
+	// covers is the highest number of the parts that are in the hour's own profile; 0 if it has none.
+	covers uint64
+	size   int64 // of its own profile
+}
+
+// bytes is what the hour takes.
+func (h *hourState) bytes() int64 {
+	n := h.size
+	for _, p := range h.parts {
+		n += p.size
+	}
+	return n
+}
+
+// fresh is how many parts are not in the hour's own profile.
+func (h *hourState) fresh() int {
+	n := 0
+	for _, p := range h.parts {
+		if p.number > h.covers {
+			n++
+		}
+	}
+	return n
+}
+
+func compareParts(a, b profilePart) int {
+	switch {
+	case a.minute != b.minute:
+		return int(min(max(a.minute-b.minute, -1), 1))
+	case a.number < b.number:
+		return -1
+	case a.number > b.number:
+		return 1
+	}
+	return 0
+}
+
+// hourOf returns the Unix hour of a minute.
+func hourOf(minute int64) int64 { return store.FloorStep(minute, minutesPerHour) / minutesPerHour }
+
+// load finds the parts and the hours.
+func (p *profileStore) load() error {
+	s := p.s
+	err := s.each(s.db, keyMinute, func(k []byte, value pebble.LazyValue) error {
+		minute, ok1 := keyNumber(k, 0)
+		number, ok2 := keyNumber(k, 1)
+		v, _, err := value.Value(nil)
+		if ok1 && ok2 && err == nil {
+			r := indexReader{rest: v}
+			p.insert(profilePart{unordered(minute), number, int64(r.number(1 << 62))})
+			p.number = max(p.number, number)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("the profiles: %w", err)
+	}
+	err = s.each(s.db, keyHour, func(k []byte, value pebble.LazyValue) error {
+		hour, ok := keyNumber(k, 0)
+		if !ok {
+			return nil
+		}
+		covers, _, err := p.readHour(value)
+		if err != nil {
+			s.report("the profile of an hour cannot be read and is made anew", err, "hour", unordered(hour))
+			return nil
+		}
+		h := p.hour(unordered(hour))
+		h.covers, h.size = covers, int64(value.Len())
+		p.bytes += h.size
+		p.number = max(p.number, covers)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("the profiles: %w", err)
+	}
+	return nil
+}
+
+// hour returns the state of an hour, which it makes if need be.
+func (p *profileStore) hour(hour int64) *hourState {
+	h := p.hours[hour]
+	if h == nil {
+		h = &hourState{}
+		p.hours[hour] = h
+	}
+	return h
+}
+
+func (p *profileStore) insert(part profilePart) {
+	h := p.hour(hourOf(part.minute))
+	i, _ := slices.BinarySearchFunc(h.parts, part, compareParts)
+	h.parts = slices.Insert(h.parts, i, part)
+	p.bytes += part.size
+}
+
+// plan is what must be read for a range: own profiles of hours, and parts.
+type plan struct {
+	hours []int64
+	parts []profilePart
+}
+
+// plan returns what makes up the minutes from until before until. It takes hours that lie in it whole, if they have a profile.
+func (p *profileStore) plan(from, until int64) plan {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out plan
+	for _, hour := range slices.Sorted(maps.Keys(p.hours)) {
+		h := p.hours[hour]
+		first := hour * minutesPerHour
+		if first+minutesPerHour <= from || first >= until {
+			continue
+		}
+		covered := uint64(0)
+		if h.covers > 0 && first >= from && first+minutesPerHour <= until {
+			out.hours = append(out.hours, hour)
+			covered = h.covers
+		}
+		for _, part := range h.parts {
+			if part.number > covered && part.minute >= from && part.minute < until {
+				out.parts = append(out.parts, part)
+			}
+		}
+	}
+	return out
+}
+
+// encode returns the stored form of a snapshot.
+func (p *profileStore) encode(prefix []byte, snapshot *core.Snapshot) ([]byte, error) {
+	b, err := snapshot.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	return withChecksum(p.encoder.EncodeAll(b, prefix)), nil
+}
+
+// decodeProfile reads what encode wrote, without the prefix.
+func (s *Store) decodeProfile(b []byte) (*core.Snapshot, error) {
+	b, err := s.decoder.DecodeAll(b, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: profile: %w", store.ErrDamaged, err)
+	}
+	snapshot := &core.Snapshot{}
+	if err := snapshot.UnmarshalBinary(b); err != nil {
+		return nil, fmt.Errorf("%w: profile: %w", store.ErrDamaged, err)
+	}
+	return snapshot, nil
+}

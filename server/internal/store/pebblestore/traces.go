@@ -1,0 +1,197 @@
+package pebblestore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
+)
+
+// Traces implements store.Reader. With store.ErrDamaged, it returns what can be read as well.
+func (s *Store) Traces(ctx context.Context, ids []core.TraceID, within store.Range) (*store.Found, error) {
+	if err := s.use(ctx); err != nil {
+		return nil, err
+	}
+	defer s.release()
+	c := collector{s: s, found: &store.Found{}, spans: make(map[core.TraceID][]store.Span, len(ids))}
+	for _, id := range ids {
+		if _, ok := c.spans[id]; !ok {
+			c.spans[id] = nil
+			c.ids = append(c.ids, id)
+		}
+	}
+	for _, b := range s.blocks.list() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if !within.Overlaps(b.start, b.end) {
+			continue
+		}
+		if err := c.block(b.block); err != nil {
+			if !errors.Is(err, store.ErrDamaged) {
+				return nil, err
+			}
+			s.report("traces of a block cannot be read", err, "block", b.block)
+			c.damaged = fmt.Errorf("block %d: %w", b.block, err)
+		}
+	}
+	for _, id := range c.ids {
+		if len(c.spans[id]) > 0 {
+			c.found.Traces = append(c.found.Traces, store.Trace{ID: id, Spans: c.spans[id]})
+		}
+	}
+	return c.found, c.damaged
+}
+
+// collector collects the spans of traces.
+type collector struct {
+	s       *Store
+	ids     []core.TraceID // each once
+	spans   map[core.TraceID][]store.Span
+	found   *store.Found
+	damaged error
+
+	places  []tracePlace
+	origins []int // by number in the block: the index in found.Origins, plus one
+}
+
+// block adds what a block has.
+func (c *collector) block(block uint64) error {
+	if err := c.look(block); err != nil || len(c.places) == 0 {
+		return err
+	}
+	// In the order of the block, which is that of the spans.
+	slices.SortFunc(c.places, func(a, b tracePlace) int { return cmp.Compare(uint32(a), uint32(b)) })
+	origins, err := c.s.origins(block)
+	if err != nil {
+		return err
+	}
+	c.origins = append(c.origins[:0], make([]int, len(origins))...)
+	r := c.s.readers.Get().(*chunkReader)
+	defer c.s.readers.Put(r)
+	for rest := c.places; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].chunk() == rest[0].chunk() {
+			n++
+		}
+		if err := c.chunk(r, block, rest[:n], origins); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// look finds the places in the block's table.
+func (c *collector) look(block uint64) error {
+	c.places = c.places[:0]
+	value, closer, err := c.s.db.Get(key(keyTraces, block))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return readError(err)
+	}
+	for i := range c.ids {
+		c.places = traceTable(value).find(c.places, &c.ids[i])
+	}
+	return closer.Close()
+}
+
+// origins returns those of a block.
+func (s *Store) origins(block uint64) ([]store.Origin, error) {
+	value, err := s.part(keyOrigins, block)
+	if value == nil || err != nil {
+		return nil, err
+	}
+	if value, err = s.decoder.DecodeAll(value, nil); err != nil {
+		return nil, fmt.Errorf("%w: origins: %w", store.ErrDamaged, err)
+	}
+	return parseOrigins(value)
+}
+
+// chunk adds the traces at the places of a chunk.
+func (c *collector) chunk(r *chunkReader, block uint64, places []tracePlace, origins []store.Origin) error {
+	return c.s.chunk(r, block, places[0].chunk(), func() error {
+		for number := 0; len(places) > 0; number++ {
+			id, n, ok, err := r.next()
+			if err != nil || !ok {
+				return errors.Join(err, damagedIf(!ok, "a trace is missing"))
+			}
+			wanted := number == places[0].number()
+			if wanted {
+				places = places[1:]
+				_, wanted = c.spans[id]
+			}
+			if err := c.trace(r, id, n, wanted, origins); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// chunk opens a chunk and calls f; it does nothing if the block has been forgotten.
+func (s *Store) chunk(r *chunkReader, block uint64, n int, f func() error) error {
+	value, closer, err := s.db.Get(key(keyChunk, block, uint64(n)))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return readError(err)
+	}
+	err = r.open(value)
+	if err == nil {
+		err = f()
+	}
+	return errors.Join(err, closer.Close())
+}
+
+// trace reads n spans, and keeps them if wanted.
+func (c *collector) trace(r *chunkReader, id core.TraceID, n int, wanted bool, origins []store.Origin) error {
+	var ends []int
+	var raw []byte
+	first := len(c.spans[id])
+	for i := range n {
+		if !wanted {
+			raw = raw[:0]
+		}
+		origin, b, err := r.span(i, raw)
+		if err != nil {
+			return err
+		}
+		raw = b
+		if !wanted {
+			continue
+		}
+		if origin >= len(origins) {
+			return damaged("an origin is missing")
+		}
+		if c.origins[origin] == 0 {
+			c.found.Origins = append(c.found.Origins, origins[origin])
+			c.origins[origin] = len(c.found.Origins)
+		}
+		ends = append(ends, len(raw))
+		c.spans[id] = append(c.spans[id], store.Span{Origin: c.origins[origin] - 1})
+	}
+	// raw has grown, so that only now its parts are where they stay.
+	start := 0
+	for i, end := range ends {
+		c.spans[id][first+i].Raw = raw[start:end:end]
+		start = end
+	}
+	return nil
+}
+
+func damagedIf(bad bool, what string) error {
+	if !bad {
+		return nil
+	}
+	return damaged(what)
+}

@@ -1,0 +1,3 @@
+// Package storetest is what every engine of package store must pass, and the spans that tests and benchmarks feed them
+// with.
+package storetest
