@@ -2,6 +2,7 @@ package demo
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -149,8 +150,15 @@ func (g *Generator) attributes(op *operation) []*commonpb.KeyValue {
 		list = append(list, textAttribute("code.function.name", op.function), textAttribute("code.file.path", op.file),
 			intAttribute("code.line.number", int64(op.line)))
 	}
-	return append(list, intAttribute("thread.id", 1+g.random.Int64N(16)))
+	if op.kind != internal {
+		list = append(list, textAttribute("network.peer.address", pods.values[g.random.IntN(len(pods.values))]),
+			intAttribute("network.peer.port", 30000+g.random.Int64N(30000)), textAttribute("network.protocol.version", "1.1"))
+	}
+	return append(list, textAttribute("app.request.id", fmt.Sprintf("%016x", g.random.Uint64())),
+		textAttribute("app.tenant", tenants[g.random.IntN(len(tenants))]), intAttribute("thread.id", 1+g.random.Int64N(16)))
 }
+
+var tenants = []string{"northwind-traders", "contoso-retail", "fabrikam-outlet"}
 
 func textAttribute(key, value string) *commonpb.KeyValue {
 	return &commonpb.KeyValue{Key: key, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: value}}}

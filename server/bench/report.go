@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// report is what was measured.
+type report struct {
+	args []string
+	load load
+
+	ingest []ingestRow
+	// steadyPeak is the memory, in bytes, at steadyReached spans a second.
+	steadyPeak, steadyReached float64
+
+	queries       []queryRow
+	largeSpans    int
+	largePerSpan  float64
+	restart       time.Duration
+	began         time.Time
+	loadOfMachine string
+}
+
+func newReport(args []string) *report {
+	average, _ := os.ReadFile("/proc/loadavg")
+	load, _, _ := strings.Cut(string(average), " ")
+	return &report{args: args, began: time.Now(), loadOfMachine: load}
+}
+
+// target is a row of the table of targets.
+type target struct {
+	what, limit, measured string
+	met                   bool
+}
+
+func (r *report) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Benchmarks of the server\n\nThe real binary, as a process of its own, on loopback; the sender shares the CPUs with it. CPU time is user and system,\n"+
+		"from its start to its end. The traffic is that of `otelprof demo`, %.0f bytes a span, %d spans a request.\n\n", r.bytesPerSpan(), perRequest)
+	fmt.Fprintf(&b, "- date: %s\n- machine: %d CPUs, %s\n- Go: %s\n- load before: %s\n- command: `go run ./server/bench %s`\n\n", r.began.Format(time.DateOnly),
+		runtime.NumCPU(), processor(), runtime.Version(), r.loadOfMachine, strings.Join(r.args, " "))
+	b.WriteString("## Targets\n\n| what | target | measured | |\n|---|---:|---:|---:|\n")
+	for _, t := range r.targets() {
+		verdict := "met"
+		if !t.met {
+			verdict = "**missed**"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", t.what, t.limit, t.measured, verdict)
+	}
+	fmt.Fprintf(&b, "\n## Receiving %d spans\n\n| store | protocol | CPU s per million spans | spans/s | peak memory, MiB | bytes on disk per span |\n|---|---|---:|---:|---:|---:|\n", r.load.spans)
+	for _, row := range r.ingest {
+		disk := ""
+		if row.perSpan > 0 {
+			disk = fmt.Sprintf("%.1f", row.perSpan)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %.2f | %.0fk | %.0f | %s |\n", row.store, row.protocol, row.cpu.Seconds(), row.rate/1000, row.peak/(1<<20), disk)
+	}
+	fmt.Fprintf(&b, "\nAt a steady rate of %.0fk spans a second, stored durably, the memory peaks at %.0f MiB.\n", r.steadyReached/1000, r.steadyPeak/(1<<20))
+	if len(r.queries) > 0 {
+		fmt.Fprintf(&b, "\n## Queries\n\nEach asked %d times, over HTTP, while nothing is received. The store of %d spans takes %.1f bytes a span on disk and is\n"+
+			"ready %.2f s after the start of the process.\n\n| query | spans in the store | p50, ms | p95, ms |\n|---|---:|---:|---:|\n", queryTimes, r.largeSpans, r.largePerSpan, r.restart.Seconds())
+		for _, q := range r.queries {
+			fmt.Fprintf(&b, "| %s | %d | %.1f | %.1f |\n", q.what, q.spans, milliseconds(q.p50), milliseconds(q.p95))
+		}
+	}
+	return b.String()
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func (r *report) bytesPerSpan() float64 { return float64(r.load.bytes) / float64(max(r.load.spans, 1)) }
+
+func (r *report) targets() []target {
+	var list []target
+	atMost := func(what string, limit, measured float64, format string) {
+		list = append(list, target{what, "≤ " + fmt.Sprintf(format, limit), fmt.Sprintf(format, measured), measured <= limit})
+	}
+	for _, row := range r.ingest {
+		switch row.store {
+		case "none":
+			atMost("statistics only, over "+row.protocol, 0.8, row.cpu.Seconds(), "%.2f CPU s/M")
+		case "pebble":
+			atMost("stored durably, over "+row.protocol, 2.5, row.cpu.Seconds(), "%.2f CPU s/M")
+			atMost("on disk, over "+row.protocol, 60, row.perSpan, "%.1f B/span")
+		}
+	}
+	atMost("memory at 100 k spans a second", 300, r.steadyPeak/(1<<20), "%.0f MiB")
+	limits := map[string]float64{
+		"trace by id": 5, "search by service, operation and duration": 20, "search by attribute": 20, "blocks over 24 h": 50,
+	}
+	for _, q := range r.queries {
+		if limit, ok := limits[q.what]; ok {
+			atMost(fmt.Sprintf("%s, %d spans, p50", q.what, q.spans), limit, milliseconds(q.p50), "%.1f ms")
+		}
+	}
+	if r.restart > 0 {
+		atMost(fmt.Sprintf("restart with %d spans", r.largeSpans), 2, r.restart.Seconds(), "%.2f s")
+	}
+	return list
+}
+
+func processor() string {
+	info, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(info)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}
