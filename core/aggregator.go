@@ -86,13 +86,18 @@ const maxMoment = math.MaxInt64 / 2
 // by it, so that a step of the wall clock does not distort the distance of two moments.
 func (a *Aggregator) Moment(t time.Time) int64 {
 	d := int64(t.Sub(a.baseTime))
-	return clampMoment(max(min(d, maxMoment), -maxMoment) + a.baseUnix)
+	if d > maxMoment || d < -maxMoment {
+		d = clampMoment(d)
+	}
+	return clampMoment(d + a.baseUnix)
 }
 
 // Now returns the present moment, by the monotonic clock.
 func (a *Aggregator) Now() int64 { return int64(time.Since(a.baseTime)) + a.baseUnix }
 
 func clampMoment(n int64) int64 { return max(min(n, maxMoment), -maxMoment) }
+
+func clampDuration(n int64) int64 { return max(min(n, maxMoment), 0) }
 
 // Observation is an ended span or block that is recorded at once, without an Open.
 type Observation struct {
@@ -109,23 +114,38 @@ type Observation struct {
 
 // Record counts an observation as a root of the call tree; all its time is self time. A disabled track's are
 // ignored.
-func (a *Aggregator) Record(l *Label, o *Observation) {
+func (a *Aggregator) Record(l *Label, o *Observation) { a.record(l, o, false) }
+
+// RecordPlain is Record for an observation whose ids cost something to get. They are left out, and it is counted unless
+// it has to become an exemplar: because it failed, or is the slowest yet. Then nothing is counted, and the result is
+// false: Record it with its ids.
+func (a *Aggregator) RecordPlain(l *Label, o *Observation) bool {
+	return !o.Failed && a.record(l, o, true)
+}
+
+func (a *Aggregator) record(l *Label, o *Observation, plain bool) bool {
 	l = a.current(l)
 	if l.track.off.Load() {
-		return
+		return true
+	}
+	var obs observation
+	obs.start, obs.bytes, obs.plain = clampMoment(o.Start), o.Bytes, plain
+	d := uint64(o.Duration)
+	if d > maxMoment {
+		d = uint64(clampDuration(o.Duration))
+	}
+	obs.duration, obs.self = d, d
+	if !plain && o.Trace != (TraceID{}) {
+		obs.trace, obs.span = &o.Trace, o.Span
+	}
+	obs.failed, obs.sampled = o.Failed, o.Sampled
+	if !l.root().record(&obs) {
+		return false
 	}
 	if o.Duration < 0 {
 		a.countClamped(1)
 	}
-	d := uint64(min(max(o.Duration, 0), maxMoment))
-	obs := observation{
-		start: clampMoment(o.Start), duration: d, self: d, bytes: o.Bytes,
-		span: o.Span, failed: o.Failed, sampled: o.Sampled,
-	}
-	if o.Trace != (TraceID{}) {
-		obs.trace = &o.Trace
-	}
-	l.state.child(&l.state.root, l.unlocated()).record(&obs)
+	return true
 }
 
 // SetTrackEnabled switches a track on or off. While it is off, spans of the track that end are left out, and their

@@ -36,16 +36,18 @@ func (s *site) matches(key Site) bool { return s.Site == key }
 // location of its start is kept apart. Get one from [Aggregator.Label] and keep it: with it, an
 // end needs no hashing of strings.
 type Label struct {
-	key    Site
-	hashed uint64
-	state  *state
-	track  *track
-	// over: the label stands for those over Limits.MaxSites, and key is OverflowSite.
-	over bool
-	// bare is the site without a location, made when first asked for.
-	bare atomic.Pointer[site]
+	// What every end reads comes first, to be in one cache line.
+	state *state
+	track *track
 	// first is the first pair of location and site: nearly every label has one call site.
-	first  atomic.Pointer[located]
+	first atomic.Pointer[located]
+	// bare is the site without a location, top its node as a root. They are made when first asked for.
+	bare atomic.Pointer[site]
+	top  atomic.Pointer[node]
+	// over: the label stands for those over Limits.MaxSites, and key is OverflowSite.
+	over   bool
+	hashed uint64
+	key    Site
 	places table[*Location, located, *located]
 }
 
@@ -96,6 +98,16 @@ func (l *Label) unlocated() *site {
 	s := l.state.site(l.key)
 	l.bare.Store(s)
 	return s
+}
+
+// root returns the node of the label's site without a location as a root of the call tree.
+func (l *Label) root() *node {
+	if n := l.top.Load(); n != nil {
+		return n
+	}
+	n := l.state.child(&l.state.root, l.unlocated())
+	l.top.Store(n)
+	return n
 }
 
 // state is everything an Aggregator has learned since it was made or cleared.

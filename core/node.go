@@ -52,8 +52,9 @@ func (n *node) child(s *site) *node {
 	}
 }
 
-// record counts one observation.
-func (n *node) record(o *observation) {
+// record counts one observation. It returns false if that is plain and cannot be counted so, see
+// [Aggregator.RecordPlain].
+func (n *node) record(o *observation) bool {
 	s := &n.stripe
 	if more := n.more.Load(); more != nil {
 		if i := stackHash() & uint64(len(*more)); i > 0 { // len is 2^k-1
@@ -66,8 +67,13 @@ func (n *node) record(o *observation) {
 		}
 		s.mu.Lock()
 	}
+	if o.plain && o.duration >= s.slowest.Duration {
+		s.mu.Unlock()
+		return false
+	}
 	s.add(o)
 	s.mu.Unlock()
+	return true
 }
 
 // widen allocates the further stripes, once.

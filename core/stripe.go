@@ -16,6 +16,7 @@ type observation struct {
 	span           SpanID
 	failed         bool
 	sampled        bool
+	plain          bool // without ids, but not without a span
 }
 
 // stripe is one part of a node's live statistics. A node starts with one and gets more only when its lock

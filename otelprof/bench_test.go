@@ -107,10 +107,9 @@ func BenchmarkProcessor(b *testing.B) {
 
 func BenchmarkLabelCache(b *testing.B) {
 	p := benchProfiler(b)
-	site := core.Site{Track: "example.com/shop/db", Name: "SELECT products", Kind: core.KindClient}
 	b.ReportAllocs()
 	for b.Loop() {
-		p.labels.find(&site, p.newLabel)
+		p.plainLabel("example.com/shop/db", "SELECT products", core.KindClient)
 	}
 }
 

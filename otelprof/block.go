@@ -43,8 +43,7 @@ func (p *Profiler) Block(ctx context.Context, track, name string) Block {
 		ctx = context.Background()
 	}
 	b := Block{p: p, ctx: ctx}
-	site := core.Site{Track: track, Name: name, Kind: core.KindBlock}
-	b.label = p.labels.find(&site, p.agg.Label)
+	b.label = p.blockLabel(track, name)
 	o := core.Opening{Ref: b.label}
 	if p.finder != nil {
 		o.Place = p.finder.Block()
@@ -58,7 +57,7 @@ func (p *Profiler) Block(ctx context.Context, track, name string) Block {
 		}
 	}
 	if p.contexts.Load() {
-		if a := p.adoption(o.Trace); a != nil {
+		if a := p.adoption(&o.Trace); a != nil {
 			o.Trace, b.inTrace = a.trace, false
 		}
 		if outer := p.blockIn(ctx); outer != nil && outer.near == b.near {
@@ -69,6 +68,15 @@ func (p *Profiler) Block(ctx context.Context, track, name string) Block {
 	b.trace, b.span = o.Trace, o.Span
 	b.start = p.agg.Now()
 	return b
+}
+
+// blockLabel returns the label of a block, whose name is not normalised.
+func (p *Profiler) blockLabel(track, name string) *core.Label {
+	h := plainHash(track, name, core.KindBlock)
+	if l := p.labels.find(h, track, name, core.KindBlock); l != nil {
+		return l
+	}
+	return p.labels.search(&core.Site{Track: track, Name: name, Kind: core.KindBlock}, h, p.agg.Label)
 }
 
 // End ends the block.
@@ -145,7 +153,7 @@ func (a *adoption) join() bool {
 
 // adopt makes a span the child of the block in its context, if that is nearer than the parent span.
 func (p *Profiler) adopt(ctx context.Context, s sdktrace.ReadWriteSpan, o *core.Opening) {
-	a := p.adoption(o.Trace)
+	a := p.adoption(&o.Trace)
 	adopted := a != nil && a.join()
 	if adopted {
 		o.Trace = a.trace
@@ -186,10 +194,14 @@ func (p *Profiler) forgetAdoptions() {
 }
 
 // adoption returns the adoption of a trace, or nil.
-func (p *Profiler) adoption(t core.TraceID) *adoption {
+func (p *Profiler) adoption(t *core.TraceID) *adoption {
 	if p.adoptedCount.Load() == 0 {
 		return nil
 	}
+	return p.findAdoption(*t)
+}
+
+func (p *Profiler) findAdoption(t core.TraceID) *adoption {
 	v, ok := p.adopted.Load(t)
 	if !ok {
 		return nil

@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/stichotrope/stichotrope-go/core"
 )
 
 // fastAccess reads the private fields of the SDK's spans in place of the accessors, which copy the whole span each time
@@ -25,9 +27,10 @@ import (
 type fastAccess struct {
 	ended, started unsafe.Pointer // the itabs of the checked types
 
-	name, context, kind, start, end, attributes, status, scope uintptr
-
-	startedContext, startedParent uintptr
+	// Of the ended span, the live one and trace.SpanContext:
+	name, context, kind, begin, finish, attributes, status, scope uintptr
+	startedContext, startedParent                                 uintptr
+	traceID, spanID, flags, remote                                uintptr
 }
 
 // sdkAccess returns the fast access to the SDK that is linked in, nil if it is not as expected.
@@ -57,8 +60,10 @@ func (p *probe) OnStart(_ context.Context, s sdktrace.ReadWriteSpan) {
 		p.check(p.access.learnStarted(s))
 	}
 	if p.access != nil {
-		sc, parent := p.access.spanContexts(s)
-		p.check(sc != nil && sc.Equal(s.SpanContext()) && parent.Equal(s.Parent()))
+		var got, want core.Opening
+		ok := p.access.start(s, &got)
+		readStart(s, &want)
+		p.check(ok && got == want)
 	}
 }
 
@@ -70,9 +75,10 @@ func (p *probe) OnEnd(s sdktrace.ReadOnlySpan) {
 		p.check(p.access.learnEnded(s))
 	}
 	if p.access != nil {
-		var got, want spanView
-		ok := p.access.read(s, &got)
-		want.read(s)
+		var got, want endedSpan
+		ok := p.access.end(s, &got)
+		want.read(s, true)
+		want.identify(s)
 		p.check(ok && reflect.DeepEqual(got, want))
 	}
 }
@@ -89,7 +95,13 @@ func (*probe) ForceFlush(context.Context) error { return nil }
 func (f *fastAccess) learnStarted(s sdktrace.ReadWriteSpan) bool {
 	t := structBehind(s)
 	f.started, _ = words(unsafe.Pointer(&s))
-	return field[trace.SpanContext](t, "spanContext", &f.startedContext) && field[trace.SpanContext](t, "parent", &f.startedParent)
+	sc := reflect.TypeFor[trace.SpanContext]()
+	return field[trace.SpanContext](t, "spanContext", &f.startedContext) &&
+		field[trace.SpanContext](t, "parent", &f.startedParent) &&
+		field[trace.TraceID](sc, "traceID", &f.traceID) &&
+		field[trace.SpanID](sc, "spanID", &f.spanID) &&
+		field[trace.TraceFlags](sc, "traceFlags", &f.flags) &&
+		field[bool](sc, "remote", &f.remote)
 }
 
 func (f *fastAccess) learnEnded(s sdktrace.ReadOnlySpan) bool {
@@ -98,8 +110,8 @@ func (f *fastAccess) learnEnded(s sdktrace.ReadOnlySpan) bool {
 	return field[string](t, "name", &f.name) &&
 		field[trace.SpanContext](t, "spanContext", &f.context) &&
 		field[trace.SpanKind](t, "spanKind", &f.kind) &&
-		field[time.Time](t, "startTime", &f.start) &&
-		field[time.Time](t, "endTime", &f.end) &&
+		field[time.Time](t, "startTime", &f.begin) &&
+		field[time.Time](t, "endTime", &f.finish) &&
 		field[[]attribute.KeyValue](t, "attributes", &f.attributes) &&
 		field[sdktrace.Status](t, "status", &f.status) &&
 		field[instrumentation.Scope](t, "instrumentationScope", &f.scope)
@@ -129,29 +141,35 @@ func words(iface unsafe.Pointer) (itab, data unsafe.Pointer) {
 	return w[0], w[1]
 }
 
-// spanContexts returns the contexts of a live span and of its parent, nil if the span is of another type.
-func (f *fastAccess) spanContexts(s sdktrace.ReadWriteSpan) (span, parent *trace.SpanContext) {
+// start reads the ids of a live span and of its local parent. It returns false if the span is of another type.
+func (f *fastAccess) start(s sdktrace.ReadWriteSpan, o *core.Opening) bool {
 	itab, data := words(unsafe.Pointer(&s))
 	if itab != f.started || data == nil {
-		return nil, nil
+		return false
 	}
-	return (*trace.SpanContext)(unsafe.Add(data, f.startedContext)), (*trace.SpanContext)(unsafe.Add(data, f.startedParent))
+	span, parent := unsafe.Add(data, f.startedContext), unsafe.Add(data, f.startedParent)
+	o.Trace, o.Span = *(*core.TraceID)(unsafe.Add(span, f.traceID)), *(*core.SpanID)(unsafe.Add(span, f.spanID))
+	if !*(*bool)(unsafe.Add(parent, f.remote)) {
+		o.Parent = *(*core.SpanID)(unsafe.Add(parent, f.spanID))
+	}
+	return true
 }
 
-// read fills in the view of an ended span. It returns false if the span is of another type.
-func (f *fastAccess) read(s sdktrace.ReadOnlySpan, v *spanView) bool {
+// end reads all of an ended span. It returns false if the span is of another type.
+func (f *fastAccess) end(s sdktrace.ReadOnlySpan, e *endedSpan) bool {
 	itab, data := words(unsafe.Pointer(&s))
 	if itab != f.ended || data == nil {
 		return false
 	}
-	sc := (*trace.SpanContext)(unsafe.Add(data, f.context))
-	v.traceID, v.spanID, v.sampled = sc.TraceID(), sc.SpanID(), sc.IsSampled()
-	v.name = *(*string)(unsafe.Add(data, f.name))
-	v.scope = (*instrumentation.Scope)(unsafe.Add(data, f.scope)).Name
-	v.kind = *(*trace.SpanKind)(unsafe.Add(data, f.kind))
-	v.start = *(*time.Time)(unsafe.Add(data, f.start))
-	v.end = *(*time.Time)(unsafe.Add(data, f.end))
-	v.failed = (*sdktrace.Status)(unsafe.Add(data, f.status)).Code == codes.Error
-	v.attributes = *(*[]attribute.KeyValue)(unsafe.Add(data, f.attributes))
+	sc := unsafe.Add(data, f.context)
+	e.trace, e.span = *(*core.TraceID)(unsafe.Add(sc, f.traceID)), *(*core.SpanID)(unsafe.Add(sc, f.spanID))
+	e.sampled = (*(*trace.TraceFlags)(unsafe.Add(sc, f.flags))).IsSampled()
+	e.name = *(*string)(unsafe.Add(data, f.name))
+	e.scope = (*instrumentation.Scope)(unsafe.Add(data, f.scope)).Name
+	e.kind = core.Kind(*(*trace.SpanKind)(unsafe.Add(data, f.kind)))
+	e.start = *(*time.Time)(unsafe.Add(data, f.begin))
+	e.duration = (*(*time.Time)(unsafe.Add(data, f.finish))).Sub(e.start)
+	e.failed = (*sdktrace.Status)(unsafe.Add(data, f.status)).Code == codes.Error
+	e.attributes = *(*[]attribute.KeyValue)(unsafe.Add(data, f.attributes))
 	return true
 }

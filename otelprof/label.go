@@ -38,13 +38,20 @@ type labelEntry struct {
 // maxCached is the length of the longest string that an entry may keep alive.
 const maxCached = 256
 
-func addressHash(s *core.Site) uint64 {
-	h := uint64(address(s.Name)) + uint64(address(s.Track))<<7 + uint64(s.Kind)<<3
-	if s.Line != 0 {
-		h += uint64(address(s.Function))<<13 + uint64(s.Line)<<20
-	}
-	return h * 0x9E3779B97F4A7C15
+// plainHash is the hash of a site without a location.
+func plainHash(track, name string, kind core.Kind) uint64 {
+	return (uint64(address(name)) + uint64(address(track))<<7 + uint64(kind)<<3) * hashFactor
 }
+
+func addressHash(s *core.Site) uint64 {
+	h := plainHash(s.Track, s.Name, s.Kind)
+	if s.Line != 0 {
+		h += (uint64(address(s.Function))<<13 + uint64(s.Line)<<20) * hashFactor
+	}
+	return h
+}
+
+const hashFactor = 0x9E3779B97F4A7C15
 
 func address(s string) uintptr { return uintptr(unsafe.Pointer(unsafe.StringData(s))) }
 
@@ -59,15 +66,22 @@ func (e *labelEntry) is(s *core.Site) bool {
 		same(t.Function, s.Function) && same(t.File, s.File) && t.Line == s.Line
 }
 
-// find returns the label of a site, from the cache or by make.
-func (c *labelCache) find(s *core.Site, make func(core.Site) *core.Label) *core.Label {
-	h := addressHash(s)
-	if e := c.entries[h>>(64-cacheBits)].Load(); e != nil && e.is(s) {
-		return e.label
-	}
-	return c.search(s, h, make)
+// isPlain reports whether the entry is for a site without a location.
+func (e *labelEntry) isPlain(track, name string, kind core.Kind) bool {
+	t := &e.site
+	return same(t.Name, name) && same(t.Track, track) && t.Kind == kind && t.Line == 0 && t.Function == "" && t.File == ""
 }
 
+// find returns the label of a site without a location if it is where it is most likely to be. It is small enough to be
+// inlined.
+func (c *labelCache) find(h uint64, track, name string, kind core.Kind) *core.Label {
+	if e := c.entries[h>>(64-cacheBits)].Load(); e != nil && e.isPlain(track, name, kind) {
+		return e.label
+	}
+	return nil
+}
+
+// search returns the label of a site with the hash, from the cache or by make.
 func (c *labelCache) search(s *core.Site, h uint64, make func(core.Site) *core.Label) *core.Label {
 	home := h >> (64 - cacheBits)
 	free := home
@@ -94,21 +108,32 @@ func (c *labelCache) search(s *core.Site, h uint64, make func(core.Site) *core.L
 }
 
 // label returns the label of a span.
-func (p *Profiler) label(s sdktrace.ReadOnlySpan, v *spanView) *core.Label {
-	var site core.Site // filled field by field: see spanView
-	site.Track, site.Name, site.Kind = v.scope, v.name, core.Kind(v.kind)
+func (p *Profiler) label(s sdktrace.ReadOnlySpan, e *endedSpan) *core.Label {
 	if p.config.track != nil {
-		p.customTrack(s, &site.Track)
+		p.customTrack(s, &e.scope)
 	}
 	if p.config.callSite != CallSiteOff {
-		codeAttributes(v.attributes, &site)
+		if i := firstCodeAttribute(e.attributes); i >= 0 {
+			site := core.Site{Track: e.scope, Name: e.name, Kind: e.kind}
+			readCodeAttributes(e.attributes[i:], &site)
+			return p.labels.search(&site, addressHash(&site), p.newLabel)
+		}
 	}
-	return p.labels.find(&site, p.newLabel)
+	return p.plainLabel(e.scope, e.name, e.kind)
+}
+
+// plainLabel returns the label of a site without a location of its own.
+func (p *Profiler) plainLabel(track, name string, kind core.Kind) *core.Label {
+	h := plainHash(track, name, kind)
+	if l := p.labels.find(h, track, name, kind); l != nil {
+		return l
+	}
+	return p.labels.search(&core.Site{Track: track, Name: name, Kind: kind}, h, p.newLabel)
 }
 
 // customTrack asks the user's function for the track. If that panics, the track stays as it is.
 func (p *Profiler) customTrack(s sdktrace.ReadOnlySpan, track *string) {
-	defer p.recovered()
+	defer func() { p.recovered(recover()) }()
 	*track = p.config.track(s)
 }
 
@@ -121,21 +146,25 @@ func (p *Profiler) newLabel(s core.Site) *core.Label {
 
 // normalize replaces the name by what the function makes of it, unless it panics.
 func (p *Profiler) normalize(normalize func(string) string, name *string) {
-	defer p.recovered()
+	defer func() { p.recovered(recover()) }()
 	*name = normalize(*name)
 }
 
-// codeAttributes takes the call site from the code.* attributes if there are any. A span may have the stable ones and
-// the deprecated ones, in any order: the stable ones win.
-func codeAttributes(attrs []attribute.KeyValue, s *core.Site) {
+// firstCodeAttribute returns the index of the first code.* attribute, -1 if there is none. The lengths, which lie beside
+// each other, tell nearly all others apart without a look at the keys themselves.
+func firstCodeAttribute(attrs []attribute.KeyValue) int {
+	const lengths uint64 = 1<<len("code.function.name") | 1<<len("code.file.path") | 1<<len("code.line.number") |
+		1<<len("code.namespace") | 1<<len("code.function") | 1<<len("code.filepath") | 1<<len("code.lineno")
 	for i := range attrs {
-		if key := attrs[i].Key; len(key) > len("code.") && key[:5] == "code." {
-			readCodeAttributes(attrs[i:], s)
-			return
+		if key := attrs[i].Key; lengths>>len(key)&1 != 0 && key[:5] == "code." {
+			return i
 		}
 	}
+	return -1
 }
 
+// readCodeAttributes takes the call site from the code.* attributes. A span may have the stable ones and the deprecated
+// ones, in any order: the stable ones win.
 func readCodeAttributes(attrs []attribute.KeyValue, s *core.Site) {
 	var namespace string
 	var old core.Location
