@@ -97,8 +97,6 @@ func (a *Aggregator) Now() int64 { return int64(time.Since(a.baseTime)) + a.base
 
 func clampMoment(n int64) int64 { return max(min(n, maxMoment), -maxMoment) }
 
-func clampDuration(n int64) int64 { return max(min(n, maxMoment), 0) }
-
 // Observation is an ended span or block that is recorded at once, without an Open.
 type Observation struct {
 	// Start is in ns since the Unix epoch, Duration in ns; a negative one counts as 0 and in Counters.Clamped.
@@ -114,38 +112,39 @@ type Observation struct {
 
 // Record counts an observation as a root of the call tree; all its time is self time. A disabled track's are
 // ignored.
-func (a *Aggregator) Record(l *Label, o *Observation) { a.record(l, o, false) }
-
-// RecordPlain is Record for an observation whose ids cost something to get. They are left out, and it is counted unless
-// it has to become an exemplar: because it failed, or is the slowest yet. Then nothing is counted, and the result is
-// false: Record it with its ids.
-func (a *Aggregator) RecordPlain(l *Label, o *Observation) bool {
-	return !o.Failed && a.record(l, o, true)
-}
-
-func (a *Aggregator) record(l *Label, o *Observation, plain bool) bool {
-	l = a.current(l)
+func (a *Aggregator) Record(l *Label, o *Observation) {
+	l = l.in(a.state.Load())
 	if l.track.off.Load() {
-		return true
+		return
 	}
 	var obs observation
-	obs.start, obs.bytes, obs.plain = clampMoment(o.Start), o.Bytes, plain
-	d := uint64(o.Duration)
-	if d > maxMoment {
-		d = uint64(clampDuration(o.Duration))
-	}
-	obs.duration, obs.self = d, d
-	if !plain && o.Trace != (TraceID{}) {
-		obs.trace, obs.span = &o.Trace, o.Span
-	}
-	obs.failed, obs.sampled = o.Failed, o.Sampled
-	if !l.root().record(&obs) {
-		return false
-	}
+	obs.start, obs.bytes, obs.failed, obs.sampled = clampMoment(o.Start), o.Bytes, o.Failed, o.Sampled
 	if o.Duration < 0 {
 		a.countClamped(1)
 	}
-	return true
+	d := uint64(min(max(o.Duration, 0), maxMoment))
+	obs.duration, obs.self = d, d
+	if o.Trace != (TraceID{}) {
+		obs.trace, obs.span = &o.Trace, o.Span
+	}
+	l.root().record(&obs)
+}
+
+// RecordPlain is Record for a span that did not fail and whose ids cost something to get. They are left out, and the span
+// is counted unless it has to become an exemplar, as the slowest yet, or needs a closer look. Then nothing is counted,
+// and the result is false: Record it with its ids.
+func (a *Aggregator) RecordPlain(l *Label, start, duration int64) bool {
+	l = l.in(a.state.Load())
+	if l.track.off.Load() {
+		return true
+	}
+	if duration < 0 || duration > maxMoment {
+		return false
+	}
+	var obs observation
+	obs.start, obs.plain = clampMoment(start), true
+	obs.duration, obs.self = uint64(duration), uint64(duration)
+	return l.root().record(&obs)
 }
 
 // SetTrackEnabled switches a track on or off. While it is off, spans of the track that end are left out, and their

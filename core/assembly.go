@@ -41,23 +41,24 @@ func (a *Aggregator) Open(o *Opening) {
 	if t == nil {
 		t = sh.begin(hash, &o.Trace, a.config.Limits.MaxPending)
 	}
-	if n := len(t.ids); n > 0 && o.Span != (SpanID{}) && t.ids[n-1] == o.Span.id() {
+	id := o.Span.id()
+	if id == 0 {
+		sh.blocks++
+		id = ^sh.blocks
+		binary.LittleEndian.PutUint64(o.Span[:], id)
+	} else if n := len(t.ids); n > 0 && t.ids[n-1] == id {
 		// The profiler is registered twice.
 		sh.counters.Duplicates++
 		sh.mu.Unlock()
 		return
 	}
 	parent := int32(-1)
-	if o.Parent != (SpanID{}) {
-		if parent = t.find(o.Parent.id()); parent < 0 {
+	if above := o.Parent.id(); above != 0 {
+		if parent = t.find(above); parent < 0 {
 			sh.counters.Detached++
 		}
 	}
-	if o.Span == (SpanID{}) {
-		sh.blocks++
-		binary.LittleEndian.PutUint64(o.Span[:], ^sh.blocks)
-	}
-	r := t.push(o.Span.id())
+	r := t.push(id)
 	r.parent, r.place, r.ref = parent, o.Place, o.Ref
 	sh.open++
 	full := len(t.records) > t.settleAt && !t.settling && !t.copied
@@ -99,14 +100,14 @@ type Closing struct {
 // Close notes that a span or block ended, and reports whether it was open. A second Close of the same span is ignored
 // and counted in Counters.Duplicates, provided that it comes soon.
 func (a *Aggregator) Close(c *Closing) bool {
-	label := a.current(c.Label)
-	hash := hashTrace(&c.Trace)
+	label := c.Label.in(a.state.Load())
+	hash, id := hashTrace(&c.Trace), c.Span.id()
 	sh := &a.shards[hash>>32&a.mask]
 	sh.mu.Lock()
 	t := sh.find(hash, &c.Trace)
 	i := int32(-1)
 	if t != nil {
-		i = t.find(c.Span.id())
+		i = t.find(id)
 	}
 	if i < 0 {
 		a.closeUnknown(sh, hash, label, c)
@@ -119,33 +120,51 @@ func (a *Aggregator) Close(c *Closing) bool {
 		return false
 	}
 	r.label, r.ref = label, nil
-	r.start, r.bytes, r.exemplar = clampMoment(c.Start), addSat(r.bytes, c.Bytes), c.Exemplar
+	r.start = clampMoment(c.Start)
 	r.end = r.start + min(max(c.Duration, 0), maxMoment)
-	if c.Failed {
-		r.flags |= failed
+	r.flags |= c.flags()
+	if c.Exemplar != c.Span {
+		r.exemplar = c.Exemplar
 	}
-	if c.Sampled {
-		r.flags |= sampled
+	if c.Bytes != 0 {
+		r.bytes = addSat(r.bytes, c.Bytes)
 	}
 	if c.Discard || label.track.off.Load() {
 		r.flags |= hidden
+		t.plain = false
 	} else if c.Duration < 0 {
 		sh.counters.Clamped++
 	}
-	r.closedAt = int32(len(t.records))
-	a.release(sh, t)
-	// After all others of the trace, whose number may be larger than the memory: a second end mostly comes at once.
-	sh.remember(hash, c.Span.id())
+	r.closedAt, t.innermost = int32(len(t.records)), r.parent
+	if a.release(sh, t) {
+		// After all others of the trace, whose number may be larger than the memory: a second end mostly comes at once.
+		sh.remember(hash, id)
+	}
 	sh.mu.Unlock()
 	return true
 }
 
-// release counts one record of t as no longer open and files the trace when it was the last.
-func (a *Aggregator) release(sh *shard, t *local) {
+// flags returns what the flags of the record say of the closing itself.
+func (c *Closing) flags() flags {
+	var f flags
+	if c.Failed {
+		f = failed
+	}
+	if c.Sampled {
+		f |= sampled
+	}
+	if c.Exemplar == c.Span {
+		f |= own
+	}
+	return f
+}
+
+// release counts one record of t as no longer open. When it was the last, it ends the trace and returns true.
+func (a *Aggregator) release(sh *shard, t *local) bool {
 	t.open--
 	sh.open--
 	if t.open > 0 {
-		return
+		return false
 	}
 	sh.remove(t)
 	for _, id := range t.ids {
@@ -153,10 +172,11 @@ func (a *Aggregator) release(sh *shard, t *local) {
 	}
 	if t.copied {
 		sh.deferred = append(sh.deferred, t)
-		return
+		return true
 	}
 	a.file(sh, t)
 	sh.retire(t)
+	return true
 }
 
 // closeUnknown handles the end of a span without a record. It unlocks the shard.
@@ -269,6 +289,7 @@ func (a *Aggregator) evict(sh *shard, t *local) {
 			t.ids[i] = 0 // its end, if it comes, is not a second one
 		}
 	}
+	t.plain = false
 	t.open = 1
 	sh.open -= n - 1
 	a.release(sh, t)

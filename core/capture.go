@@ -54,6 +54,7 @@ func (a *Aggregator) Clear() {
 	for i := range a.shards {
 		sh := &a.shards[i]
 		sh.counters = Counters{}
+		sh.free = nil // empty, but with labels of old
 		for t := sh.oldest; t != nil; t = t.younger {
 			t.forget()
 			t.unplace()
@@ -163,7 +164,7 @@ func (a *Aggregator) copyLocal(sh *shard, live liveTrace, starts map[spanKey]int
 		return nil
 	}
 	t.copied = true
-	peek := &local{trace: t.trace, records: slices.Clone(t.records)}
+	peek := &local{trace: t.trace, ids: slices.Clone(t.ids), records: slices.Clone(t.records)}
 	for i := range peek.records {
 		if r := &peek.records[i]; r.cover != nil {
 			r.cover = r.cover.clone()
@@ -217,7 +218,7 @@ func (c *capture) countPending(a *Aggregator, t *local) {
 			c.pending[s] = p
 		}
 		var o observation
-		t.observe(r, &o)
+		t.observe(r, t.ids[i], &o)
 		p.add(&o)
 	}
 }

@@ -2,16 +2,56 @@ package core
 
 import (
 	"cmp"
+	"encoding/binary"
+	"math"
 	"slices"
 )
 
-// file puts the records of a trace, all of which have ended, into the call tree. A parent's record always stands
-// before its children's. The caller holds the shard.
+// file puts the records of a trace, all of which have ended, into the call tree, and empties them. A parent's record
+// always stands before its children's. The caller holds the shard.
 func (a *Aggregator) file(sh *shard, t *local) {
-	t.link()
-	a.place(t)
-	a.sweep(&sh.order, t, nil)
+	if !t.plain || !a.walk(t) {
+		t.link()
+		a.place(t)
+		a.sweep(&sh.order, t, nil)
+	}
 	a.deliver(sh, t, nil)
+}
+
+// walk is link, place and sweep in one for the usual trace: a plain one that stands in the order of the starts. It returns
+// false if it finds that it is not.
+func (a *Aggregator) walk(t *local) bool {
+	st := a.state.Load()
+	last := int64(math.MinInt64)
+	for i := range t.records {
+		r := &t.records[i]
+		if r.start < last {
+			return false
+		}
+		last = r.start
+		r.covered, r.edge = 0, r.start
+		base := &st.root
+		if r.parent >= 0 {
+			p := &t.records[r.parent]
+			if !a.config.NoTree {
+				base = p.node
+			}
+			if !a.config.NoSelf && int32(i) < p.closedAt {
+				p.take(r)
+			}
+		}
+		r.node = st.child(base, r.label.in(st).at(r.place))
+	}
+	return true
+}
+
+// take adds the time of a child, which starts not before the children until now, to what is covered of the record.
+func (r *record) take(child *record) {
+	from, to := max(child.start, r.edge), min(child.end, r.end)
+	if to > from {
+		r.covered += uint64(to - from)
+		r.edge = to
+	}
 }
 
 // link finds for each record the ancestor whose time it covers, and whether an ancestor is open. What children settled
@@ -64,13 +104,12 @@ func (a *Aggregator) place(t *local) {
 		switch {
 		case r.has(hidden):
 			r.node = base
-		case r.label == nil: // open: settle has decided, or the path goes on as the parent's
+		case r.closedAt == open: // settle has decided, or the path goes on as the parent's
 			if r.node == nil {
 				r.node = base
 			}
 		default:
-			r.label = r.label.in(st)
-			r.node = st.child(base, r.label.at(r.place))
+			r.node = st.child(base, r.label.in(st).at(r.place))
 		}
 	}
 }
@@ -129,16 +168,12 @@ func (t *local) cover(i int32, keep []bool) {
 		p.cover = &coverage{}
 		p.cover.add(period{r.start, r.end})
 	default:
-		from, to := max(r.start, p.edge), min(r.end, p.end)
-		if to > from {
-			p.covered += uint64(to - from)
-			p.edge = to
-		}
+		p.take(r)
 	}
 }
 
 // observe fills in the record as an observation, and reports whether its self time is exact.
-func (t *local) observe(r *record, o *observation) (exact bool) {
+func (t *local) observe(r *record, id uint64, o *observation) (exact bool) {
 	o.start, o.duration, o.bytes = r.start, uint64(r.end-r.start), r.bytes
 	o.failed, o.sampled = r.has(failed), r.has(sampled)
 	covered, exact := r.covered, true
@@ -146,24 +181,31 @@ func (t *local) observe(r *record, o *observation) (exact bool) {
 		covered, exact = r.cover.within(period{r.start, r.end})
 	}
 	o.self = subFloor(o.duration, covered)
-	o.trace, o.span = nil, r.exemplar
-	if o.span != (SpanID{}) {
-		o.trace = &t.trace
+	o.trace = &t.trace
+	if r.has(own) {
+		binary.LittleEndian.PutUint64(o.span[:], id)
+	} else if o.span = r.exemplar; o.span == (SpanID{}) {
+		o.trace = nil
 	}
 	return exact
 }
 
-// deliver counts the records in their nodes: all, or with keep those that are not kept.
+// deliver counts the records in their nodes and empties them: all, or with keep those that are not kept.
 func (a *Aggregator) deliver(sh *shard, t *local, keep []bool) {
 	var o observation
 	for i := range t.records {
-		r := &t.records[i]
-		if !r.counts() || keep != nil && keep[i] {
+		if keep != nil && keep[i] {
 			continue
 		}
-		if !t.observe(r, &o) {
-			sh.counters.SelfInexact++
+		r := &t.records[i]
+		if r.counts() {
+			if !t.observe(r, t.ids[i], &o) {
+				sh.counters.SelfInexact++
+			}
+			r.node.record(&o)
 		}
-		r.node.record(&o)
+		if keep == nil {
+			r.empty()
+		}
 	}
 }

@@ -1,9 +1,25 @@
 package core
 
-// record is one span or block of a local trace, from its start until it is filed in the call tree.
+// record is one span or block of a local trace, from its start until it is filed in the call tree. Its start and its end
+// write the first 64 bytes, a cache line; the second is for filing, which also empties it for the next trace.
 type record struct {
-	// label is set when the span ended.
-	label *Label
+	place *Location
+	ref   any
+	// label is that of the ended span; without a meaning while it is open.
+	label      *Label
+	start, end int64
+	// parent is the index of the parent's record, -1 if there is none.
+	parent int32
+	// closedAt is the number of records in the trace when the span ended; open while it has not. Children
+	// that started later do not take from its self time.
+	closedAt int32
+	flags    flags
+
+	// over is the index of the nearest ancestor that is profiled: the one whose time this one covers.
+	over int32
+	// covered and edge are the state of one sweep over the children, see Aggregator.sweep.
+	covered uint64
+	edge    int64
 	// node is the span's place in the tree. It is set when the path is decided: at filing, or when the
 	// trace is settled while the span is open.
 	node *node
@@ -11,25 +27,11 @@ type record struct {
 	base *node
 	// cover is the time of children filed before the span itself, nil if there were none.
 	cover *coverage
-	ref   any
-	place *Location
+	bytes uint64
+	// exemplar is the span to point at, if the flag says so.
+	exemplar SpanID
 
-	start, end int64
-	bytes      uint64
-	exemplar   SpanID
-
-	// covered and edge are the state of one sweep over the children, see Aggregator.sweep.
-	covered uint64
-	edge    int64
-
-	// parent is the index of the parent's record, -1 if there is none.
-	parent int32
-	// over is the index of the nearest ancestor that is profiled: the one whose time this one covers.
-	over int32
-	// closedAt is the number of records in the trace when the span ended; open while it has not. Children
-	// that started later do not take from its self time.
-	closedAt int32
-	flags    flags
+	_ [8]byte
 }
 
 const open = -1
@@ -45,7 +47,23 @@ const (
 	forgotten
 	// waiting: an ancestor is open, or was when its record was dropped.
 	waiting
+	// own: the exemplar is the span itself.
+	own
 )
+
+// empty makes the record as push needs it.
+func (r *record) empty() {
+	r.flags, r.bytes, r.exemplar = 0, 0, SpanID{}
+	if r.node != nil {
+		r.node = nil
+	}
+	if r.base != nil {
+		r.base = nil
+	}
+	if r.cover != nil {
+		r.cover = nil
+	}
+}
 
 func (r *record) has(f flags) bool { return r.flags&f != 0 }
 
@@ -60,12 +78,17 @@ type local struct {
 	// index finds ids once there are more than maxScan.
 	index map[uint64]int32
 	open  int
+	// innermost is where to look for an id first: the record opened last, or the parent of the one that ended last. In
+	// a trace of one goroutine it is the next to end and the parent of the next to start.
+	innermost int32
 	// born numbers the traces of a shard; younger and older link the live ones in this order.
 	born           uint64
 	younger, older *local
 	// settleAt is the number of records at which the trace is settled next.
 	settleAt int
 	settling bool
+	// plain: no record is hidden or has a base or a cover.
+	plain bool
 	// copied: a snapshot in progress has copied the ended records, so they must not reach the nodes before it has
 	// read them.
 	copied bool
@@ -76,6 +99,13 @@ const maxScan = 48
 
 // find returns the index of a span's record, -1 if there is none.
 func (t *local) find(id uint64) int32 {
+	if i := t.innermost; uint(i) < uint(len(t.ids)) && t.ids[i] == id {
+		return i
+	}
+	return t.search(id)
+}
+
+func (t *local) search(id uint64) int32 {
 	if t.index != nil {
 		if i, ok := t.index[id]; ok {
 			return i
@@ -90,8 +120,7 @@ func (t *local) find(id uint64) int32 {
 	return -1
 }
 
-// push appends a record that is empty but for ref and place. Storage of earlier traces is reused as it is, so every
-// field that an open record relies on is set here.
+// push appends an open record. What is not set here is empty: see record.empty.
 func (t *local) push(id uint64) *record {
 	i := len(t.ids)
 	t.ids = append(t.ids, id)
@@ -106,9 +135,9 @@ func (t *local) push(id uint64) *record {
 		t.records = append(t.records, record{})
 	}
 	t.open++
+	t.innermost = int32(i)
 	r := &t.records[i]
-	r.label, r.node, r.base, r.cover = nil, nil, nil, nil
-	r.bytes, r.flags, r.closedAt = 0, 0, open
+	r.closedAt = open
 	return r
 }
 
@@ -123,7 +152,8 @@ func (t *local) reindex() {
 	}
 }
 
-// clear empties t for another trace. It returns false if the storage is too large to keep.
+// clear empties t, of which the records are empty, for another trace. It returns false if the storage is too large to
+// keep.
 func (t *local) clear() bool {
 	if cap(t.records) > 4*maxScan {
 		return false

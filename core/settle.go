@@ -56,7 +56,7 @@ func (a *Aggregator) settle(sh *shard, hash uint64, trace TraceID) {
 	if t == nil {
 		return // it ended meanwhile
 	}
-	t.settling = false
+	t.settling, t.plain = false, false
 	if t.copied {
 		t.settleAt = len(t.records) + a.config.Limits.MaxPending
 		return
@@ -112,7 +112,7 @@ func (t *local) pathOf(a *Aggregator, i int32) *node {
 	}
 	for k := len(chain) - 1; k >= 0; k-- {
 		r := &t.records[chain[k]]
-		if r.label != nil && !r.has(hidden) {
+		if r.closedAt != open && !r.has(hidden) {
 			at = st.child(at, a.current(r.label).at(r.place))
 		}
 	}

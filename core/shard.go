@@ -84,7 +84,7 @@ func (sh *shard) begin(hash uint64, trace *TraceID, maxPending int) *local {
 		t = &local{}
 	}
 	sh.born++
-	t.trace, t.hashed, t.born, t.settleAt = *trace, hash, sh.born, maxPending
+	t.trace, t.hashed, t.born, t.settleAt, t.plain = *trace, hash, sh.born, maxPending, true
 	sh.place(t)
 	sh.live++
 	if t.older = sh.youngest; t.older != nil {

@@ -16,7 +16,7 @@ var benchVariants = []struct {
 	name    string
 	options []Option
 }{
-	{"statistics", []Option{WithSelfTime(false), WithCallTree(false), WithCallSite(CallSiteAttributes)}},
+	{"statistics", []Option{WithSelfTime(false), WithCallTree(false), WithCallSite(CallSiteOff)}},
 	{"default", nil},
 	{"default,accessors", []Option{WithFastAccess(false)}},
 }
@@ -90,7 +90,7 @@ func BenchmarkProcessor(b *testing.B) {
 		nest(context.Background(), tracer, 15)
 	}
 	for _, v := range benchVariants {
-		p := benchProfiler(b, append(v.options, WithCallSite(CallSiteAttributes))...)
+		p := benchProfiler(b, append([]Option{WithCallSite(CallSiteAttributes)}, v.options...)...)
 		b.Run(v.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for n := 0; b.Loop(); n++ {

@@ -72,11 +72,10 @@ func (p *Profiler) Block(ctx context.Context, track, name string) Block {
 
 // blockLabel returns the label of a block, whose name is not normalised.
 func (p *Profiler) blockLabel(track, name string) *core.Label {
-	h := plainHash(track, name, core.KindBlock)
-	if l := p.labels.find(h, track, name, core.KindBlock); l != nil {
+	if l := p.labels.find(track, name, core.KindBlock); l != nil {
 		return l
 	}
-	return p.labels.search(&core.Site{Track: track, Name: name, Kind: core.KindBlock}, h, p.agg.Label)
+	return p.labels.search(&core.Site{Track: track, Name: name, Kind: core.KindBlock}, p.agg.Label)
 }
 
 // End ends the block.

@@ -72,12 +72,12 @@ func (p *Profiler) recording() bool {
 	return !p.off.Load() && !globalOff.Load() && !p.stopped.Load()
 }
 
+// neverOff reports whether sawStart is true of any moment, because no switch was ever off.
+func (p *Profiler) neverOff() bool { return p.offPeriod.Load() == nil && globalPeriod.Load() == nil }
+
 // sawStart reports whether the switches were on at a moment, as far as is known: so that the profiler has seen the
 // start of a span then, or would have if it had been registered.
 func (p *Profiler) sawStart(moment int64) bool {
-	if p.offPeriod.Load() == nil && globalPeriod.Load() == nil {
-		return true // and no switch was ever off
-	}
 	return !p.wasOff(p.offPeriod.Load(), moment) && !p.wasOff(globalPeriod.Load(), moment)
 }
 

@@ -155,21 +155,45 @@ func (f *fastAccess) start(s sdktrace.ReadWriteSpan, o *core.Opening) bool {
 	return true
 }
 
+// snapshot returns where an ended span lies, nil if it is of another type.
+func (f *fastAccess) snapshot(s sdktrace.ReadOnlySpan) unsafe.Pointer {
+	if itab, data := words(unsafe.Pointer(&s)); itab == f.ended {
+		return data
+	}
+	return nil
+}
+
+func (f *fastAccess) siteOf(span unsafe.Pointer) (track, name string, kind core.Kind) {
+	return (*instrumentation.Scope)(unsafe.Add(span, f.scope)).Name,
+		*(*string)(unsafe.Add(span, f.name)),
+		core.Kind(*(*trace.SpanKind)(unsafe.Add(span, f.kind)))
+}
+
+func (f *fastAccess) startOf(span unsafe.Pointer) time.Time {
+	return *(*time.Time)(unsafe.Add(span, f.begin))
+}
+
+func (f *fastAccess) endOf(span unsafe.Pointer) time.Time {
+	return *(*time.Time)(unsafe.Add(span, f.finish))
+}
+
+func (f *fastAccess) failed(span unsafe.Pointer) bool {
+	return (*sdktrace.Status)(unsafe.Add(span, f.status)).Code == codes.Error
+}
+
 // end reads all of an ended span. It returns false if the span is of another type.
 func (f *fastAccess) end(s sdktrace.ReadOnlySpan, e *endedSpan) bool {
-	itab, data := words(unsafe.Pointer(&s))
-	if itab != f.ended || data == nil {
+	span := f.snapshot(s)
+	if span == nil {
 		return false
 	}
-	sc := unsafe.Add(data, f.context)
-	e.trace, e.span = *(*core.TraceID)(unsafe.Add(sc, f.traceID)), *(*core.SpanID)(unsafe.Add(sc, f.spanID))
-	e.sampled = (*(*trace.TraceFlags)(unsafe.Add(sc, f.flags))).IsSampled()
-	e.name = *(*string)(unsafe.Add(data, f.name))
-	e.scope = (*instrumentation.Scope)(unsafe.Add(data, f.scope)).Name
-	e.kind = core.Kind(*(*trace.SpanKind)(unsafe.Add(data, f.kind)))
-	e.start = *(*time.Time)(unsafe.Add(data, f.begin))
-	e.duration = (*(*time.Time)(unsafe.Add(data, f.finish))).Sub(e.start)
-	e.failed = (*sdktrace.Status)(unsafe.Add(data, f.status)).Code == codes.Error
-	e.attributes = *(*[]attribute.KeyValue)(unsafe.Add(data, f.attributes))
+	sc := unsafe.Add(span, f.context)
+	e.Trace, e.Span = *(*core.TraceID)(unsafe.Add(sc, f.traceID)), *(*core.SpanID)(unsafe.Add(sc, f.spanID))
+	e.Sampled = (*(*trace.TraceFlags)(unsafe.Add(sc, f.flags))).IsSampled()
+	e.scope, e.name, e.kind = f.siteOf(span)
+	e.start = f.startOf(span)
+	e.Duration = int64(f.endOf(span).Sub(e.start))
+	e.Failed = f.failed(span)
+	e.attributes = *(*[]attribute.KeyValue)(unsafe.Add(span, f.attributes))
 	return true
 }

@@ -31,8 +31,9 @@ const (
 )
 
 type labelEntry struct {
-	site  core.Site
 	label *core.Label
+	plain bool // the site has no location
+	site  core.Site
 }
 
 // maxCached is the length of the longest string that an entry may keep alive.
@@ -69,20 +70,21 @@ func (e *labelEntry) is(s *core.Site) bool {
 // isPlain reports whether the entry is for a site without a location.
 func (e *labelEntry) isPlain(track, name string, kind core.Kind) bool {
 	t := &e.site
-	return same(t.Name, name) && same(t.Track, track) && t.Kind == kind && t.Line == 0 && t.Function == "" && t.File == ""
+	return same(t.Name, name) && same(t.Track, track) && t.Kind == kind && e.plain
 }
 
-// find returns the label of a site without a location if it is where it is most likely to be. It is small enough to be
-// inlined.
-func (c *labelCache) find(h uint64, track, name string, kind core.Kind) *core.Label {
-	if e := c.entries[h>>(64-cacheBits)].Load(); e != nil && e.isPlain(track, name, kind) {
-		return e.label
+// find returns the label of a site without a location if it is where it is most likely to be, else nil.
+func (c *labelCache) find(track, name string, kind core.Kind) *core.Label {
+	e := c.entries[plainHash(track, name, kind)>>(64-cacheBits)].Load()
+	if e == nil || !e.isPlain(track, name, kind) {
+		return nil
 	}
-	return nil
+	return e.label
 }
 
-// search returns the label of a site with the hash, from the cache or by make.
-func (c *labelCache) search(s *core.Site, h uint64, make func(core.Site) *core.Label) *core.Label {
+// search returns the label of a site, from the cache or by make.
+func (c *labelCache) search(s *core.Site, make func(core.Site) *core.Label) *core.Label {
+	h := addressHash(s)
 	home := h >> (64 - cacheBits)
 	free := home
 	for way := range uint64(cacheWays) {
@@ -102,7 +104,7 @@ func (c *labelCache) search(s *core.Site, h uint64, make func(core.Site) *core.L
 	case c.missed[home].Load() != h:
 		c.missed[home].Store(h)
 	default:
-		c.entries[free].Store(&labelEntry{*s, l})
+		c.entries[free].Store(&labelEntry{l, s.Line == 0 && s.Function == "" && s.File == "", *s})
 	}
 	return l
 }
@@ -116,7 +118,7 @@ func (p *Profiler) label(s sdktrace.ReadOnlySpan, e *endedSpan) *core.Label {
 		if i := firstCodeAttribute(e.attributes); i >= 0 {
 			site := core.Site{Track: e.scope, Name: e.name, Kind: e.kind}
 			readCodeAttributes(e.attributes[i:], &site)
-			return p.labels.search(&site, addressHash(&site), p.newLabel)
+			return p.labels.search(&site, p.newLabel)
 		}
 	}
 	return p.plainLabel(e.scope, e.name, e.kind)
@@ -124,11 +126,10 @@ func (p *Profiler) label(s sdktrace.ReadOnlySpan, e *endedSpan) *core.Label {
 
 // plainLabel returns the label of a site without a location of its own.
 func (p *Profiler) plainLabel(track, name string, kind core.Kind) *core.Label {
-	h := plainHash(track, name, kind)
-	if l := p.labels.find(h, track, name, kind); l != nil {
+	if l := p.labels.find(track, name, kind); l != nil {
 		return l
 	}
-	return p.labels.search(&core.Site{Track: track, Name: name, Kind: kind}, h, p.newLabel)
+	return p.labels.search(&core.Site{Track: track, Name: name, Kind: kind}, p.newLabel)
 }
 
 // customTrack asks the user's function for the track. If that panics, the track stays as it is.

@@ -60,6 +60,10 @@ func (p *Profiler) OnEnd(s sdktrace.ReadOnlySpan) {
 			p.recovered(recover())
 		}
 	}()
+	if p.atOnce && p.countAtOnce(s) {
+		done = true
+		return
+	}
 	var e endedSpan
 	if p.fast == nil || !p.fast.end(s, &e) {
 		e.read(s, p.config.callSite != CallSiteOff)
@@ -75,42 +79,55 @@ func (p *Profiler) OnEnd(s sdktrace.ReadOnlySpan) {
 // end closes what OnStart opened.
 func (p *Profiler) end(s sdktrace.ReadOnlySpan, e *endedSpan, discard bool) {
 	e.identify(s)
-	var c core.Closing // filled field by field: see endedSpan
-	c.Trace, c.Span, c.Exemplar = e.trace, e.span, e.span
-	c.Start, c.Duration = p.agg.Moment(e.start), int64(e.duration)
-	c.Failed, c.Sampled, c.Discard = e.failed, e.sampled, discard
-	c.Label = p.label(s, e)
-	c.Unstarted = p.sawStart(c.Start)
-	if a := p.adoption(&c.Trace); a != nil {
-		p.closeAdopted(a, &c)
+	e.Exemplar, e.Start, e.Discard = e.Span, p.agg.Moment(e.start), discard
+	e.Label = p.label(s, e)
+	e.Unstarted = p.neverOff() || p.sawStart(e.Start)
+	if a := p.adoption(&e.Trace); a != nil {
+		p.closeAdopted(a, &e.Closing)
 		return
 	}
-	p.agg.Close(&c)
+	p.agg.Close(&e.Closing)
 }
 
 // count counts a span of which the start was not looked at. Its ids are read only where they are needed.
 func (p *Profiler) count(s sdktrace.ReadOnlySpan, e *endedSpan) {
-	start := p.agg.Moment(e.start)
-	if !p.sawStart(start) {
+	e.Start = p.agg.Moment(e.start)
+	e.Unstarted = p.neverOff() || p.sawStart(e.Start)
+	if !e.Unstarted {
 		return // it started while the profiler was off
 	}
-	label, guarded := p.label(s, e), rtrace.IsEnabled()
-	var o core.Observation
-	o.Start, o.Duration, o.Failed = start, int64(e.duration), e.failed
-	if !guarded && p.agg.RecordPlain(label, &o) {
+	e.Label = p.label(s, e)
+	guarded := rtrace.IsEnabled()
+	if !guarded && !e.Failed && p.agg.RecordPlain(e.Label, e.Start, e.Duration) {
 		return
 	}
 	e.identify(s)
-	if !guarded {
-		o.Trace, o.Span, o.Sampled = e.trace, e.span, e.sampled
-		p.agg.Record(label, &o)
+	if guarded {
+		// The SDK may end a span twice while the execution tracer is on: let the aggregator look.
+		e.Exemplar = e.Span
+		p.agg.Close(&e.Closing)
 		return
 	}
-	// The SDK may end a span twice while the execution tracer is on: let the aggregator look.
-	p.agg.Close(&core.Closing{
-		Trace: e.trace, Span: e.span, Label: label, Start: start, Duration: o.Duration, Exemplar: e.span,
-		Failed: e.failed, Sampled: e.sampled, Unstarted: true,
+	p.agg.Record(e.Label, &core.Observation{
+		Start: e.Start, Duration: e.Duration, Trace: e.Trace, Span: e.Span, Failed: e.Failed, Sampled: e.Sampled,
 	})
+}
+
+// countAtOnce is count for nearly all spans of a profiler that wants nothing else: it does without a copy of what it
+// reads. It returns false if it does not know what to do with this one.
+func (p *Profiler) countAtOnce(s sdktrace.ReadOnlySpan) bool {
+	f := p.fast
+	span := f.snapshot(s)
+	if span == nil || f.failed(span) || rtrace.IsEnabled() || !p.neverOff() {
+		return false
+	}
+	track, name, kind := f.siteOf(span)
+	label := p.labels.find(track, name, kind)
+	if label == nil {
+		return false
+	}
+	start := f.startOf(span)
+	return p.agg.RecordPlain(label, p.agg.Moment(start), int64(f.endOf(span).Sub(start)))
 }
 
 // describe names an open span for a snapshot, see core.Config.

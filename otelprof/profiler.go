@@ -22,6 +22,8 @@ type Profiler struct {
 	fast   *fastAccess // nil: by the accessors
 	// direct: neither self times nor the tree nor call sites are wanted, so that starts need not be seen.
 	direct bool
+	// atOnce: moreover nothing of a span has to be asked of the user, and it can be read directly.
+	atOnce bool
 
 	off       atomic.Bool
 	offPeriod atomic.Pointer[offPeriod]
@@ -52,6 +54,7 @@ func fromConfig(c config) (*Profiler, error) {
 		p.fast = sdkAccess()
 	}
 	p.direct = !c.selfTime && !c.callTree && p.finder == nil
+	p.atOnce = p.direct && p.fast != nil && c.track == nil && c.callSite == CallSiteOff
 	var err error
 	p.agg, err = core.New(core.Config{
 		Name:     c.name,
