@@ -43,6 +43,8 @@ func baselines(n int) []contender {
 		{control, sdktrace.NewTracerProvider(processor)},
 		{neverRecorded, sdktrace.NewTracerProvider(never, processor)},
 		{alwaysRecord, sdktrace.NewTracerProvider(always, processor)},
+		{fewAccessors, sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(&accessors{}))},
+		{allAccessors, sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(&accessors{all: true}))},
 	} {
 		shop := newShop(c.provider)
 		out = append(out, contender{c.name, func() { shop.trade(n) }})

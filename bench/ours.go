@@ -21,12 +21,10 @@ const (
 
 var stages = []stage{
 	{statisticsOnly, []otelprof.Option{
-		otelprof.WithSelfTime(false), otelprof.WithCallTree(false), otelprof.WithCallSite(otelprof.CallSiteAttributes),
+		otelprof.WithSelfTime(false), otelprof.WithCallTree(false), otelprof.WithCallSite(otelprof.CallSiteOff),
 	}},
-	{"+ self time", []otelprof.Option{
-		otelprof.WithCallTree(false), otelprof.WithCallSite(otelprof.CallSiteAttributes),
-	}},
-	{"+ call tree", []otelprof.Option{otelprof.WithCallSite(otelprof.CallSiteAttributes)}},
+	{"+ self time", []otelprof.Option{otelprof.WithCallTree(false), otelprof.WithCallSite(otelprof.CallSiteOff)}},
+	{"+ call tree", []otelprof.Option{otelprof.WithCallSite(otelprof.CallSiteOff)}},
 	{everything, nil},
 }
 

@@ -76,7 +76,7 @@ func (m spanCosts) ours() table {
 func (m spanCosts) others() table {
 	t := table{header: []string{"in comparison: added per span", "ns", "allocations", "bytes"}}
 	for _, name := range []string{
-		variant(everything, public), classicPeer, nativePeer, cachedPeer, otelPeer, zpagesPeer, simplePeer, batchPeer,
+		variant(everything, public), fewAccessors, allAccessors, classicPeer, nativePeer, cachedPeer, otelPeer, zpagesPeer, simplePeer, batchPeer,
 	} {
 		objects, size := m.allocations(name, noopBase)
 		t.add(name, spread(m.added(name, noopBase)), objects, size)

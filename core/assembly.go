@@ -238,7 +238,7 @@ func (a *Aggregator) borrow(sh *shard) bool {
 			return false
 		}
 		if a.credits.CompareAndSwap(have, have-take) {
-			sh.credit += int(take)
+			sh.credit += int32(take)
 			return true
 		}
 	}
@@ -291,6 +291,6 @@ func (a *Aggregator) evict(sh *shard, t *local) {
 	}
 	t.plain = false
 	t.open = 1
-	sh.open -= n - 1
+	sh.open -= int32(n - 1)
 	a.release(sh, t)
 }

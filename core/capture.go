@@ -54,7 +54,6 @@ func (a *Aggregator) Clear() {
 	for i := range a.shards {
 		sh := &a.shards[i]
 		sh.counters = Counters{}
-		sh.free = nil // empty, but with labels of old
 		for t := sh.oldest; t != nil; t = t.younger {
 			t.forget()
 			t.unplace()
@@ -113,10 +112,20 @@ func (a *Aggregator) take(reset bool) *Snapshot {
 	return s
 }
 
-// liveTrace is a trace that was live when a snapshot began. Its storage may serve another trace by now: then born differs.
+// liveTrace is a trace that was live when a snapshot began. Its storage may serve another trace by now, in another shard
+// too: only what the shard finds may be looked into, and it is the same if born is.
 type liveTrace struct {
 	*local
-	born uint64
+	born, hashed uint64
+	trace        TraceID
+}
+
+// in returns the trace if it is still live in the shard, whose lock is held, else nil.
+func (l *liveTrace) in(sh *shard) *local {
+	if t := sh.find(l.hashed, &l.trace); t == l.local && t.born == l.born {
+		return t
+	}
+	return nil
 }
 
 // copyShard adds the live traces of a shard to the capture. It locks the shard for one trace at a time. Traces that begin
@@ -127,7 +136,7 @@ func (a *Aggregator) copyShard(sh *shard, c *capture) {
 	live := make([]liveTrace, 0, sh.live)
 	for t := sh.oldest; t != nil; t = t.younger {
 		list = t.openRecords(list)
-		live = append(live, liveTrace{t, t.born})
+		live = append(live, liveTrace{t, t.born, t.hashed, t.trace})
 	}
 	n := &sh.counters
 	c.counters.each(n, func(sum *uint64, x uint64) { *sum += x })
@@ -159,8 +168,8 @@ func (a *Aggregator) copyShard(sh *shard, c *capture) {
 func (a *Aggregator) copyLocal(sh *shard, live liveTrace, starts map[spanKey]int64, reset bool) *local {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	t := live.local
-	if t.born != live.born || len(t.records) == t.open {
+	t := live.in(sh)
+	if t == nil || len(t.records) == t.open {
 		return nil
 	}
 	t.copied = true

@@ -74,7 +74,7 @@ func striped(t testing.TB, sites, stripes int) *Aggregator {
 		a.Record(l, &Observation{Duration: 1})
 		n := a.state.Load().root.children.find(l.unlocated().hashed, l.unlocated())
 		if stripes > 1 {
-			more := make([]stripe, stripes-1)
+			more := make([]paddedStripe, stripes-1)
 			n.more.Store(&more)
 			for k := range more {
 				more[k].add(&observation{duration: uint64(k) + 1})

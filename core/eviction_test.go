@@ -34,7 +34,7 @@ func TestEvictionIsGradual(t *testing.T) {
 	open, youngest := 0, uint64(0)
 	for i := range a.shards {
 		sh := &a.shards[i]
-		open += sh.open
+		open += int(sh.open)
 		last := uint64(0)
 		for l := sh.oldest; l != nil; l = l.younger {
 			trace := binary.BigEndian.Uint64(l.trace[8:])

@@ -289,7 +289,7 @@ func (st *state) child(parent *node, s *site) *node {
 		return st.overflow
 	case parent.overflow && parent != st.overflow:
 		return st.child(st.overflow, s)
-	case !parent.overflow && (parent.depth >= limits.MaxDepth || st.nodes.Load() >= int64(limits.MaxNodes)):
+	case !parent.overflow && (int(parent.depth) >= limits.MaxDepth || st.nodes.Load() >= int64(limits.MaxNodes)):
 		return st.child(st.overflow, s)
 	}
 	n := parent.children.findOrAdd(s.hashed, s, 0, func() *node {

@@ -10,14 +10,15 @@ import (
 
 // node is the live form of [Node]: the statistics of a site under one chain of parents.
 type node struct {
-	site     *site
-	parent   *node
-	depth    int
-	overflow bool // the overflow branch's own node, or below it
-
-	children table[*site, node, *node]
+	// The first 64 bytes are only read once the tree is complete, so that they are in the cache of every processor.
+	site   *site
+	parent *node
 	// first is the child that came first: many nodes have no other.
-	first atomic.Pointer[node]
+	first    atomic.Pointer[node]
+	children table[*site, node, *node]
+	more     atomic.Pointer[[]paddedStripe]
+	depth    int32
+	overflow bool // the overflow branch's own node, or below it
 
 	// stripe is the first and, without contention, the only stripe. When goroutines meet on its lock more
 	// than contentionLimit times, more are allocated and every goroutine picks one by the address of its
@@ -25,9 +26,16 @@ type node struct {
 	// 100 goroutines, stripes 14 ns, on two cores.
 	stripe    stripe
 	contended atomic.Uint32
-	more      atomic.Pointer[[]stripe]
 	growing   sync.Mutex
 }
+
+// paddedStripe is whole cache lines long, to share none with its neighbours.
+type paddedStripe struct {
+	stripe
+	_ [cacheLine - unsafe.Sizeof(stripe{})%cacheLine]byte
+}
+
+const cacheLine = 64
 
 const (
 	contentionLimit = 64
@@ -58,7 +66,7 @@ func (n *node) record(o *observation) bool {
 	s := &n.stripe
 	if more := n.more.Load(); more != nil {
 		if i := stackHash() & uint64(len(*more)); i > 0 { // len is 2^k-1
-			s = &(*more)[i-1]
+			s = &(*more)[i-1].stripe
 		}
 		s.mu.Lock()
 	} else if !s.mu.TryLock() {
@@ -84,7 +92,7 @@ func (n *node) widen() {
 		return
 	}
 	total := min(maxStripes, 1<<bits.Len(uint(2*runtime.GOMAXPROCS(0)-1)))
-	more := make([]stripe, total-1)
+	more := make([]paddedStripe, total-1)
 	n.more.Store(&more)
 }
 

@@ -54,9 +54,7 @@ const (
 // empty makes the record as push needs it.
 func (r *record) empty() {
 	r.flags, r.bytes, r.exemplar = 0, 0, SpanID{}
-	if r.node != nil {
-		r.node = nil
-	}
+	r.label, r.node = nil, nil // a trace in storage keeps no tree alive
 	if r.base != nil {
 		r.base = nil
 	}
@@ -81,7 +79,8 @@ type local struct {
 	// innermost is where to look for an id first: the record opened last, or the parent of the one that ended last. In
 	// a trace of one goroutine it is the next to end and the parent of the next to start.
 	innermost int32
-	// born numbers the traces of a shard; younger and older link the live ones in this order.
+	// born numbers the traces that this storage served; younger and older link the live ones of a shard in the order of
+	// their beginnings.
 	born           uint64
 	younger, older *local
 	// settleAt is the number of records at which the trace is settled next.
@@ -158,6 +157,6 @@ func (t *local) clear() bool {
 	if cap(t.records) > 4*maxScan {
 		return false
 	}
-	*t = local{ids: t.ids[:0], records: t.records[:0]}
+	*t = local{born: t.born, ids: t.ids[:0], records: t.records[:0]}
 	return true
 }

@@ -3,24 +3,28 @@ package core
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"sync"
 )
 
 // shard holds the local traces of one part of the trace ids. Its lock is held for the length of a table look-up
 // and a few stores, and while a trace is filed (some 50 ns a span). Nothing is called out to under it.
+//
+// Traces go to shards by their ids, and so each shard to all processors in turn: what every start and end touches is in
+// the first 64 bytes, and a little in the table, because each cache line more would have to be fetched from another
+// processor.
 type shard struct {
 	mu sync.Mutex
-
 	// slots is an open-addressing table of the live traces, by hash, linear probing, at most half full.
 	slots []*local
-	live  int
 	// oldest and youngest are the ends of the list of live traces in the order of their beginnings.
 	oldest, youngest *local
-	free             []*local
-
+	live             int32
 	// open counts the open records, credit how many of Limits.MaxActive the shard holds.
-	open, credit int
-	born         uint64
+	open, credit int32
+	// next is where in recent the next span goes.
+	next uint32
+
 	// blocks numbers the blocks, which have no span id. It goes on from trace to trace: an id must not come again when
 	// a trace does.
 	blocks uint64
@@ -28,19 +32,16 @@ type shard struct {
 	// deferred are traces that ended while a snapshot was in progress that has copied them; it files them.
 	deferred []*local
 
-	// recent remembers spans filed lately, to tell a second end from a missed start: see remember.
-	recent [128]uint64
-
 	counters Counters
 
 	order []int32 // scratch of sweep
 	keep  []bool  // scratch of settle
 
-	_ [64]byte // keep neighbours' hot fields off one cache line
-}
+	// recent remembers the spans filed last, to tell a second end from a missed start: see remember.
+	recent [128]uint64
 
-// maxFree is how many empty traces a shard keeps for reuse.
-const maxFree = 16
+	_ [80]byte // keep neighbours' hot fields off one cache line, see TestLayout
+}
 
 // hashTrace spreads ids that are not random, such as those of nameTrace, too: every bit of the id reaches the low half,
 // which is for the table, and the high half, which is for the choice of the shard.
@@ -57,18 +58,19 @@ func (sh *shard) find(hash uint64, trace *TraceID) *local {
 	if sh.live == 0 {
 		return nil
 	}
-	mask := uint64(len(sh.slots) - 1)
-	for i := hash & mask; sh.slots[i] != nil; i = (i + 1) & mask {
-		if t := sh.slots[i]; t.hashed == hash && t.trace == *trace {
+	slots := sh.slots
+	mask := uint64(len(slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		t := slots[i]
+		if t == nil || t.hashed == hash && t.trace == *trace {
 			return t
 		}
 	}
-	return nil
 }
 
 // begin adds an empty live trace.
 func (sh *shard) begin(hash uint64, trace *TraceID, maxPending int) *local {
-	if 2*(sh.live+1) > len(sh.slots) {
+	if 2*(int(sh.live)+1) > len(sh.slots) {
 		old := sh.slots
 		sh.slots = make([]*local, max(8, 2*len(old)))
 		for _, t := range old {
@@ -77,14 +79,9 @@ func (sh *shard) begin(hash uint64, trace *TraceID, maxPending int) *local {
 			}
 		}
 	}
-	var t *local
-	if n := len(sh.free); n > 0 {
-		t, sh.free = sh.free[n-1], sh.free[:n-1]
-	} else {
-		t = &local{}
-	}
-	sh.born++
-	t.trace, t.hashed, t.born, t.settleAt, t.plain = *trace, hash, sh.born, maxPending, true
+	t := storage.Get().(*local)
+	t.born++
+	t.trace, t.hashed, t.settleAt, t.plain = *trace, hash, maxPending, true
 	sh.place(t)
 	sh.live++
 	if t.older = sh.youngest; t.older != nil {
@@ -125,7 +122,6 @@ func (sh *shard) remove(t *local) {
 		sh.youngest = t.older
 	}
 	t.older, t.younger = nil, nil
-	t.born = 0 // whoever remembers the trace as live sees that it is not
 	for j := (i + 1) & mask; sh.slots[j] != nil; j = (j + 1) & mask {
 		if home := sh.slots[j].hashed & mask; (j-home)&mask >= (j-i)&mask {
 			sh.slots[i], sh.slots[j] = sh.slots[j], nil
@@ -136,19 +132,20 @@ func (sh *shard) remove(t *local) {
 
 // remember notes that a span has ended. Span ids are unique in their trace alone, so the trace's hash takes part.
 func (sh *shard) remember(hash, id uint64) {
-	key := hash ^ id
-	sh.recent[key%uint64(len(sh.recent))] = key
+	sh.recent[sh.next%uint32(len(sh.recent))] = hash ^ id
+	sh.next++
 }
 
 // remembers reports whether the span ended lately.
-func (sh *shard) remembers(hash, id uint64) bool {
-	key := hash ^ id
-	return sh.recent[key%uint64(len(sh.recent))] == key
-}
+func (sh *shard) remembers(hash, id uint64) bool { return slices.Contains(sh.recent[:], hash^id) }
+
+// storage is of traces that have been filed, for the next ones. A pool keeps it by processor, so that its memory is in
+// the cache of the one that uses it; a list in the shard cost several times as much with two processors.
+var storage = sync.Pool{New: func() any { return &local{} }}
 
 // retire keeps the storage of a filed trace for reuse.
 func (sh *shard) retire(t *local) {
-	if len(sh.free) < maxFree && t.clear() {
-		sh.free = append(sh.free, t)
+	if t.clear() {
+		storage.Put(t)
 	}
 }

@@ -80,7 +80,7 @@ func TestShardTableAgreesWithMap(t *testing.T) {
 			sh.retire(found)
 			delete(want, id)
 		}
-		require.Equal(t, len(want), sh.live)
+		require.EqualValues(t, len(want), sh.live)
 	}
 }
 
@@ -168,7 +168,7 @@ func TestCreditIsReclaimedBeforeSpansAreEvicted(t *testing.T) {
 	var credit int
 	for i := range a.shards {
 		require.Zero(t, a.shards[i].open)
-		credit += a.shards[i].credit
+		credit += int(a.shards[i].credit)
 	}
 	require.EqualValues(t, limit, int64(credit)+a.credits.Load(), "credit is neither made nor lost")
 }

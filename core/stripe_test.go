@@ -114,3 +114,16 @@ func TestSizes(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(Label{}), uintptr(192))
 	require.LessOrEqual(t, unsafe.Sizeof(record{}), uintptr(160))
 }
+
+// What several processors write at a time lies in different cache lines, and what is used together in one.
+func TestLayout(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Skip("the layout is that of 64-bit systems")
+	}
+	require.Zero(t, unsafe.Sizeof(shard{})%cacheLine)
+	require.Zero(t, unsafe.Sizeof(paddedStripe{})%cacheLine)
+	require.EqualValues(t, cacheLine, unsafe.Offsetof(node{}.stripe), "written by all, the rest of the node by nobody")
+	require.LessOrEqual(t, unsafe.Offsetof(shard{}.next)+unsafe.Sizeof(shard{}.next), uintptr(cacheLine))
+	require.EqualValues(t, 2*cacheLine, unsafe.Sizeof(record{}))
+	require.EqualValues(t, cacheLine, unsafe.Offsetof(record{}.covered), "start and end write what is before")
+}

@@ -107,9 +107,10 @@ func BenchmarkProcessor(b *testing.B) {
 
 func BenchmarkLabelCache(b *testing.B) {
 	p := benchProfiler(b)
+	e := endedSpan{name: "SELECT products", scope: "example.com/shop/db", kind: core.KindClient}
 	b.ReportAllocs()
 	for b.Loop() {
-		p.plainLabel("example.com/shop/db", "SELECT products", core.KindClient)
+		p.label(nil, &e)
 	}
 }
 

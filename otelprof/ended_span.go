@@ -40,10 +40,13 @@ func (e *endedSpan) read(s sdktrace.ReadOnlySpan, attributes bool) {
 
 // identify fills in the ids and Sampled, unless they are known.
 func (e *endedSpan) identify(s sdktrace.ReadOnlySpan) {
-	if !e.anonymous {
-		return
+	if e.anonymous {
+		e.readContext(s)
 	}
-	e.anonymous = false
+}
+
+func (e *endedSpan) readContext(s sdktrace.ReadOnlySpan) {
 	sc := s.SpanContext()
 	e.Trace, e.Span, e.Sampled = core.TraceID(sc.TraceID()), core.SpanID(sc.SpanID()), sc.IsSampled()
+	e.anonymous = false
 }

@@ -121,15 +121,10 @@ func (p *Profiler) label(s sdktrace.ReadOnlySpan, e *endedSpan) *core.Label {
 			return p.labels.search(&site, p.newLabel)
 		}
 	}
-	return p.plainLabel(e.scope, e.name, e.kind)
-}
-
-// plainLabel returns the label of a site without a location of its own.
-func (p *Profiler) plainLabel(track, name string, kind core.Kind) *core.Label {
-	if l := p.labels.find(track, name, kind); l != nil {
+	if l := p.labels.find(e.scope, e.name, e.kind); l != nil {
 		return l
 	}
-	return p.labels.search(&core.Site{Track: track, Name: name, Kind: kind}, p.newLabel)
+	return p.labels.search(&core.Site{Track: e.scope, Name: e.name, Kind: e.kind}, p.newLabel)
 }
 
 // customTrack asks the user's function for the track. If that panics, the track stays as it is.
@@ -157,7 +152,7 @@ func firstCodeAttribute(attrs []attribute.KeyValue) int {
 	const lengths uint64 = 1<<len("code.function.name") | 1<<len("code.file.path") | 1<<len("code.line.number") |
 		1<<len("code.namespace") | 1<<len("code.function") | 1<<len("code.filepath") | 1<<len("code.lineno")
 	for i := range attrs {
-		if key := attrs[i].Key; lengths>>len(key)&1 != 0 && key[:5] == "code." {
+		if key := attrs[i].Key; len(key) < 64 && lengths>>(len(key)&63)&1 != 0 && key[:5] == "code." {
 			return i
 		}
 	}
