@@ -140,7 +140,7 @@ func (sh *shard) remember(hash, id uint64) {
 func (sh *shard) remembers(hash, id uint64) bool { return slices.Contains(sh.recent[:], hash^id) }
 
 // storage is of traces that have been filed, for the next ones. A pool keeps it by processor, so that its memory is in
-// the cache of the one that uses it; a list in the shard cost several times as much with two processors.
+// the cache of the one that uses it, wherever the ids of its traces lead to.
 var storage = sync.Pool{New: func() any { return &local{} }}
 
 // retire keeps the storage of a filed trace for reuse.
