@@ -21,7 +21,6 @@ type capture struct {
 	// nodes are all nodes of the tree, parents before children.
 	nodes    []visited
 	counters Counters
-	arena    arena
 	order    []int32 // scratch of sweep
 }
 
@@ -254,5 +253,5 @@ func (c *capture) readChildren(n *node, index int32) {
 }
 
 func (c *capture) readNode(n *node, parent int32) {
-	c.nodes = append(c.nodes, visited{node: n, parent: parent, stats: n.stats(c.reset, &c.arena)})
+	c.nodes = append(c.nodes, visited{node: n, parent: parent, stats: n.stats(c.reset)})
 }

@@ -93,7 +93,7 @@ func (c *capture) blocks(s *Snapshot, noTree bool) {
 	}
 	for key, p := range c.pending {
 		b := &s.Blocks[at[key.rank]-1]
-		stats := p.stats(false, &c.arena)
+		stats := p.stats(false)
 		b.Stats = b.Stats.Merge(stats)
 		b.Pending = int64(stats.Count)
 	}

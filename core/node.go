@@ -83,12 +83,16 @@ func (n *node) widen() {
 }
 
 // stats merges the stripes.
-func (n *node) stats(reset bool, space *arena) Stats {
-	out := n.stripe.stats(reset, space)
-	if more := n.more.Load(); more != nil {
-		for i := range *more {
-			out = out.Merge((*more)[i].stats(reset, space))
-		}
+func (n *node) stats(reset bool) Stats {
+	out := n.stripe.stats(reset)
+	more := n.more.Load()
+	if more == nil {
+		return out
+	}
+	out.Histogram = out.Histogram.clone()
+	for i := range *more {
+		s := (*more)[i].stats(reset)
+		out.add(&s)
 	}
 	return out
 }
