@@ -89,11 +89,15 @@ func (n *node) stats(reset bool) Stats {
 	if more == nil {
 		return out
 	}
-	out.Histogram = out.Histogram.clone()
+	var room [maxStripes]*packed
+	parts := append(room[:0], out.Histogram.packed)
 	for i := range *more {
 		s := (*more)[i].stats(reset)
-		out.add(&s)
+		out.addSums(&s)
+		out.Histogram.Zero = addSat(out.Histogram.Zero, s.Histogram.Zero)
+		parts = append(parts, s.Histogram.packed)
 	}
+	out.Histogram.packed = sumOf(parts)
 	return out
 }
 

@@ -83,6 +83,27 @@ func (p *packed) len() int {
 	return n
 }
 
+// sumOf returns everything that is in the parts, some of which may be nil. It is nil if all are.
+func sumOf(parts []*packed) *packed {
+	var sum packed
+	n := 0
+	for _, p := range parts {
+		if p != nil {
+			parts[n] = p
+			n++
+			sum.present = sum.present.union(&p.present)
+		}
+	}
+	if n < 2 {
+		return parts[0]
+	}
+	sum.chunks = make([]chunk, sum.present.len())
+	for _, p := range parts[:n] {
+		sum.add(p)
+	}
+	return &sum
+}
+
 func (p *packed) clone() *packed {
 	return &packed{present: p.present, chunks: append([]chunk(nil), p.chunks...), carry: maps.Clone(p.carry)}
 }
