@@ -100,15 +100,22 @@ func (c *capture) blocks(s *Snapshot) {
 		sums[b].add(&s.Blocks[b].Stats, &stats)
 		s.Blocks[b].Pending = int64(stats.Count)
 	}
+	for i := range sums {
+		if h := &s.Blocks[i].Stats.Histogram; len(sums[i].parts) > 0 {
+			*h = sumOf(h.Zero, sums[i].parts)
+		}
+	}
 	for key, open := range c.active {
 		s.Blocks[at[key.rank]-1].Stats.Active = open
 	}
 }
 
-// blockSum says whether a block has any statistics yet, and whether its histogram belongs to it alone.
-type blockSum struct{ some, own bool }
+// blockSum adds up a block. Most have one node and share its histogram.
+type blockSum struct {
+	some  bool
+	parts []*packed // of the histogram, if it is a sum
+}
 
-// add adds statistics to those of the block. Most blocks have one node and share its histogram.
 func (b *blockSum) add(sum, s *Stats) {
 	switch {
 	case s.Count == 0:
@@ -116,10 +123,11 @@ func (b *blockSum) add(sum, s *Stats) {
 		*sum = *s
 		b.some = true
 	default:
-		if !b.own {
-			sum.Histogram = sum.Histogram.clone()
-			b.own = true
+		if len(b.parts) == 0 {
+			b.parts = sum.Histogram.appendParts(b.parts)
 		}
-		sum.add(s)
+		b.parts = s.Histogram.appendParts(b.parts)
+		sum.addSums(s)
+		sum.Histogram.Zero = addSat(sum.Histogram.Zero, s.Histogram.Zero)
 	}
 }

@@ -19,10 +19,20 @@ type Histogram struct {
 	// Zero counts the observations of exactly 0 ns.
 	Zero uint64
 
-	// The buckets are in one of two forms. What snapshots take from live histograms is packed and shared with them; what
-	// was read or subtracted is sparse: the non-empty buckets in ascending order of Index.
-	packed *packed
+	// The buckets are in one of three forms. What a snapshot takes from live histograms is packed and shared with
+	// them, or a sum of several such; what was read or subtracted is sparse: the non-empty buckets in ascending order of
+	// Index.
+	shared *packed
+	sum    *sum
 	sparse []Bucket
+}
+
+// packed returns the buckets in their packed form, nil if they are sparse or there are none.
+func (h *Histogram) packed() *packed {
+	if h.sum != nil {
+		return h.sum.get()
+	}
+	return h.shared
 }
 
 // NewHistogram returns the histogram with so many durations of 0 and these buckets, which must be in ascending order of
@@ -34,11 +44,12 @@ func NewHistogram(zero uint64, buckets []Bucket) Histogram {
 // Buckets returns the non-empty buckets in ascending order of Index. Treat the slice as read-only. It may be made
 // anew by every call.
 func (h Histogram) Buckets() []Bucket {
-	if h.packed == nil {
+	p := h.packed()
+	if p == nil {
 		return h.sparse
 	}
-	buckets := make([]Bucket, 0, h.packed.len())
-	for b := range h.packed.all {
+	buckets := make([]Bucket, 0, p.len())
+	for b := range p.all {
 		buckets = append(buckets, b)
 	}
 	return buckets
@@ -46,8 +57,8 @@ func (h Histogram) Buckets() []Bucket {
 
 // All yields what Buckets returns, without making a slice.
 func (h Histogram) All(yield func(Bucket) bool) {
-	if h.packed != nil {
-		h.packed.all(yield)
+	if p := h.packed(); p != nil {
+		p.all(yield)
 		return
 	}
 	for _, b := range h.sparse {
@@ -69,7 +80,7 @@ func (h Histogram) IsEmpty() bool {
 }
 
 // bare reports whether there are no buckets.
-func (h *Histogram) bare() bool { return h.packed == nil && len(h.sparse) == 0 }
+func (h *Histogram) bare() bool { return h.shared == nil && h.sum == nil && len(h.sparse) == 0 }
 
 // Count returns the number of observations.
 func (h Histogram) Count() uint64 {
@@ -96,31 +107,39 @@ func (h Histogram) Merge(o Histogram) Histogram {
 
 // clone returns a copy whose buckets belong to it alone.
 func (h Histogram) clone() Histogram {
-	if h.packed != nil {
-		h.packed = h.packed.clone()
-	} else {
-		h.sparse = slices.Clone(h.sparse)
+	if p := h.packed(); p != nil {
+		return Histogram{Zero: h.Zero, shared: p.clone()}
 	}
-	return h
+	return Histogram{Zero: h.Zero, sparse: slices.Clone(h.sparse)}
 }
 
 // add merges o into h in place. The buckets of h must belong to h alone.
 func (h *Histogram) add(o Histogram) {
-	h.Zero = addSat(h.Zero, o.Zero)
+	zero := addSat(h.Zero, o.Zero)
 	switch {
 	case o.bare():
-		return
 	case h.bare():
-		o = o.clone()
-		h.packed, h.sparse = o.packed, o.sparse
-		return
-	case h.packed != nil && o.packed != nil:
-		h.packed.add(o.packed)
-		return
-	case h.packed != nil:
-		h.packed, h.sparse = nil, h.Buckets()
+		*h = o.clone()
+	default:
+		if p, q := h.packed(), o.packed(); p != nil && q != nil {
+			p.add(q)
+		} else {
+			*h = Histogram{sparse: h.Buckets()}
+			h.addSparse(o.Buckets())
+		}
 	}
-	h.addSparse(o.Buckets())
+	h.Zero = zero
+}
+
+// appendParts appends what adds up to the buckets of a histogram that nobody has looked at yet.
+func (h *Histogram) appendParts(parts []*packed) []*packed {
+	switch {
+	case h.sum != nil:
+		return append(parts, h.sum.parts...)
+	case h.shared != nil:
+		return append(parts, h.shared)
+	}
+	return parts
 }
 
 // addSparse merges ascending buckets into those of h, which are sparse.

@@ -44,12 +44,12 @@ func (h *liveHistogram) add(d uint64) {
 
 // own makes the chunk c one that is there and can be changed, and returns its position.
 func (h *liveHistogram) own(c int) uint {
-	if n := h.present.len(); h.chunks == nil && n > 0 {
-		h.chunks = append([]chunk(nil), make([]chunk, n)...)
-		if h.shared != nil {
-			copy(h.chunks, h.shared.chunks)
-			h.carry, h.shared = maps.Clone(h.shared.carry), nil
-		}
+	switch {
+	case h.shared != nil:
+		h.chunks = append([]chunk(nil), h.shared.chunks...)
+		h.carry, h.shared = maps.Clone(h.shared.carry), nil
+	case h.chunks == nil:
+		h.chunks = append([]chunk(nil), make([]chunk, h.present.len())...)
 	}
 	if h.position[c] == 0 {
 		h.insert(c)
@@ -86,7 +86,7 @@ func (h *liveHistogram) share() Histogram {
 		h.shared = &packed{present: h.present, chunks: h.chunks, carry: h.carry}
 		h.chunks, h.carry = nil, nil
 	}
-	return Histogram{Zero: h.zero, packed: h.shared}
+	return Histogram{Zero: h.zero, shared: h.shared}
 }
 
 // reset empties the histogram. What was shared stays as it is.

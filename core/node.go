@@ -89,15 +89,14 @@ func (n *node) stats(reset bool) Stats {
 	if more == nil {
 		return out
 	}
-	var room [maxStripes]*packed
-	parts := append(room[:0], out.Histogram.packed)
+	parts := out.Histogram.appendParts(make([]*packed, 0, len(*more)+1))
 	for i := range *more {
 		s := (*more)[i].stats(reset)
 		out.addSums(&s)
 		out.Histogram.Zero = addSat(out.Histogram.Zero, s.Histogram.Zero)
-		parts = append(parts, s.Histogram.packed)
+		parts = s.Histogram.appendParts(parts)
 	}
-	out.Histogram.packed = sumOf(parts)
+	out.Histogram = sumOf(out.Histogram.Zero, parts)
 	return out
 }
 

@@ -3,6 +3,7 @@ package core
 import (
 	"maps"
 	"math/bits"
+	"sync"
 )
 
 const chunkSize = 16
@@ -83,25 +84,37 @@ func (p *packed) len() int {
 	return n
 }
 
-// sumOf returns everything that is in the parts, some of which may be nil. It is nil if all are.
-func sumOf(parts []*packed) *packed {
-	var sum packed
-	n := 0
-	for _, p := range parts {
-		if p != nil {
-			parts[n] = p
-			n++
-			sum.present = sum.present.union(&p.present)
+// sum is everything in its parts, added up when somebody looks: many a histogram in a snapshot is never looked at.
+type sum struct {
+	parts []*packed
+	once  sync.Once
+	total *packed
+}
+
+// sumOf returns the histogram with so many zeros and what the parts add up to.
+func sumOf(zero uint64, parts []*packed) Histogram {
+	switch len(parts) {
+	case 0:
+		return Histogram{Zero: zero}
+	case 1:
+		return Histogram{Zero: zero, shared: parts[0]}
+	}
+	return Histogram{Zero: zero, sum: &sum{parts: parts}}
+}
+
+func (s *sum) get() *packed {
+	s.once.Do(func() {
+		s.total = &packed{}
+		for _, p := range s.parts {
+			s.total.present = s.total.present.union(&p.present)
 		}
-	}
-	if n < 2 {
-		return parts[0]
-	}
-	sum.chunks = make([]chunk, sum.present.len())
-	for _, p := range parts[:n] {
-		sum.add(p)
-	}
-	return &sum
+		s.total.chunks = make([]chunk, s.total.present.len())
+		for _, p := range s.parts {
+			s.total.add(p)
+		}
+		s.parts = nil
+	})
+	return s.total
 }
 
 func (p *packed) clone() *packed {
