@@ -15,8 +15,6 @@ type chunk [chunkSize]uint32
 // need 253 of the 256.
 type chunkSet [4]uint64
 
-func (s *chunkSet) has(c int) bool { return s[c/64]>>(c%64)&1 != 0 }
-
 func (s *chunkSet) put(c int) { s[c/64] |= 1 << (c % 64) }
 
 func (s *chunkSet) len() int {
