@@ -179,6 +179,9 @@ func newBuckets(a, b []Bucket) int {
 
 // follows reports whether h can be a later state of o: no bucket's count went down.
 func (h Histogram) follows(o Histogram) bool {
+	if h.shared != nil && h.shared == o.shared {
+		return h.Zero >= o.Zero
+	}
 	a := h.Buckets()
 	for b := range o.All {
 		for len(a) > 0 && a[0].Index < b.Index {
@@ -195,6 +198,9 @@ func (h Histogram) follows(o Histogram) bool {
 // would become negative is left out.
 func (h Histogram) Sub(o Histogram) Histogram {
 	out := Histogram{Zero: subFloor(h.Zero, o.Zero)}
+	if h.shared != nil && h.shared == o.shared {
+		return out // nothing happened between two snapshots
+	}
 	b := o.Buckets()
 	for x := range h.All {
 		for len(b) > 0 && b[0].Index < x.Index {

@@ -42,6 +42,8 @@ func TestFormsOfAHistogramAgree(t *testing.T) {
 			requireSameHistogram(t, x.Merge(y), got)
 		}
 		requireSameHistogram(t, x.Sub(y), p.Sub(q))
+		requireSameHistogram(t, Histogram{}, p.Sub(a.share()))
+		require.True(t, a.share().follows(p))
 		var parts []*packed
 		for _, h := range []Histogram{p, q, c.share()} {
 			parts = h.appendParts(parts)
