@@ -44,6 +44,13 @@ func newStock(sites int) (*stock, error) {
 	return s, nil
 }
 
+// touch records one observation at every site.
+func (s *stock) touch(duration int64) {
+	for _, label := range s.labels {
+		s.Record(label, &core.Observation{Duration: duration, Trace: core.TraceID{1}, Span: core.SpanID{1}})
+	}
+}
+
 // fill records n observations at every site, the sites one after another. If contended, one goroutine for each
 // processor does so, all at the same site, so that it gets more stripes.
 func (s *stock) fill(n int, durations []int64, contended bool) {

@@ -16,17 +16,21 @@ type capture struct {
 	state *state
 	reset bool
 	// pending are the statistics of ended spans whose trace is live.
-	pending map[*site]*stripe
-	active  map[*site]int64
-	// nodes are all nodes of the tree, parents before children.
-	nodes    []visited
+	pending  map[*site]*stripe
+	active   map[*site]int64
+	nodes    []Node // as in the snapshot, but that Block is the rank of the site
 	counters Counters
-	arena    arena
-	order    []int32 // scratch of sweep
+
+	// Scratch memory, used again for every shard or trace.
+	open  []described
+	live  []liveTrace
+	copy  local
+	order []int32 // of sweep
 }
 
 // Snapshot returns a copy of the whole profile: every span that ended before the call is in it, exactly once. It
-// takes a few µs per node, most of them for its histogram, and never holds up recording.
+// takes less than a µs per node and per open span, and never holds up recording. Histograms are shared until the next
+// observation at their site, which copies its own, once.
 func (a *Aggregator) Snapshot() *Snapshot { return a.take(false) }
 
 // Take returns a Snapshot and empties the profile at the same moment: every observation is in exactly one
@@ -83,10 +87,7 @@ func (a *Aggregator) take(reset bool) *Snapshot {
 	a.snapshots.Lock()
 	defer a.snapshots.Unlock()
 	st := a.state.Load()
-	c := &capture{
-		state: st, reset: reset,
-		pending: make(map[*site]*stripe), active: make(map[*site]int64),
-	}
+	c := &capture{state: st, reset: reset, pending: make(map[*site]*stripe), active: make(map[*site]int64)}
 	for i := range a.shards {
 		a.copyShard(&a.shards[i], c)
 	}
@@ -112,12 +113,14 @@ func (a *Aggregator) take(reset bool) *Snapshot {
 	return s
 }
 
-// liveTrace is a trace that was live when a snapshot began. Its storage may serve another trace by now, in another shard
-// too: only what the shard finds may be looked into, and it is the same if born is.
+// liveTrace is a trace with ended spans that was live when a snapshot began. Its storage may serve another trace by now, in
+// another shard too: only what the shard finds may be looked into, and it is the same if born is.
 type liveTrace struct {
 	*local
 	born, hashed uint64
 	trace        TraceID
+	// from and to are its open spans, a part of capture.open.
+	from, to int
 }
 
 // in returns the trace if it is still live in the shard, whose lock is held, else nil.
@@ -131,12 +134,15 @@ func (l *liveTrace) in(sh *shard) *local {
 // copyShard adds the live traces of a shard to the capture. It locks the shard for one trace at a time. Traces that begin
 // meanwhile are none of its business: no span of theirs had ended before.
 func (a *Aggregator) copyShard(sh *shard, c *capture) {
+	c.open, c.live = c.open[:0], c.live[:0]
 	sh.mu.Lock()
-	var list []described
-	live := make([]liveTrace, 0, sh.live)
+	c.open = slices.Grow(c.open, int(sh.open))
 	for t := sh.oldest; t != nil; t = t.younger {
-		list = t.openRecords(list)
-		live = append(live, liveTrace{t, t.born, t.hashed, t.trace})
+		from := len(c.open)
+		c.open = t.openRecords(c.open)
+		if t.open < len(t.records) {
+			c.live = append(c.live, liveTrace{t, t.born, t.hashed, t.trace, from, len(c.open)})
+		}
 	}
 	n := &sh.counters
 	c.counters.each(n, func(sum *uint64, x uint64) { *sum += x })
@@ -145,75 +151,86 @@ func (a *Aggregator) copyShard(sh *shard, c *capture) {
 	}
 	sh.mu.Unlock()
 
-	a.describe(list)
-	starts := make(map[spanKey]int64, len(list))
-	for _, d := range list {
-		if d.label != nil && !d.label.track.off.Load() {
+	a.describe(c.open)
+	for i := range c.open {
+		if d := &c.open[i]; d.label != nil && !d.label.track.off.Load() {
 			c.active[d.label.at(d.place)]++
 		}
-		starts[d.spanKey] = math.MinInt64
-		if d.label != nil {
-			starts[d.spanKey] = d.start
+	}
+	for _, t := range c.live {
+		if a.copyLocal(sh, t, c) {
+			c.countPending(a)
 		}
 	}
-	for _, t := range live {
-		if t := a.copyLocal(sh, t, starts, c.reset); t != nil {
-			c.countPending(a, t)
-		}
-	}
+	clear(c.open) // refers to spans
 }
 
-// copyLocal marks a live trace as copied and returns the copy, nil if there is nothing to copy. In the copy, what is not
-// to be counted is marked as forgotten.
-func (a *Aggregator) copyLocal(sh *shard, live liveTrace, starts map[spanKey]int64, reset bool) *local {
+// copyLocal marks a live trace as copied and copies it, unless there is nothing to copy. In the copy, what is not to be
+// counted is marked as forgotten.
+func (a *Aggregator) copyLocal(sh *shard, live liveTrace, c *capture) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	t := live.in(sh)
+	t, peek := live.in(sh), &c.copy
 	if t == nil || len(t.records) == t.open {
-		return nil
+		return false
 	}
 	t.copied = true
-	peek := &local{trace: t.trace, ids: slices.Clone(t.ids), records: slices.Clone(t.records)}
+	peek.trace, peek.ids, peek.records = t.trace, append(peek.ids[:0], t.ids...), append(peek.records[:0], t.records...)
 	for i := range peek.records {
 		if r := &peek.records[i]; r.cover != nil {
 			r.cover = r.cover.clone()
 		}
 	}
 	peek.link()
+	c.coverParents(t.ids, c.open[live.from:live.to])
 	for i := range peek.records {
-		r := &peek.records[i]
-		if r.closedAt != open || r.over < 0 || r.ref == nil {
-			continue
-		}
-		if end := peek.records[r.over].closedAt; end == open || int32(i) >= end {
-			continue // covers nothing yet, or never
-		}
-		start, ok := starts[spanKey{t.trace, t.ids[i]}]
-		if !ok {
-			// The child began after the snapshot, and in the time of its parent, which thus ended later still.
-			peek.records[r.over].flags |= forgotten
-			continue
-		}
-		if start == math.MinInt64 {
-			start = peek.records[r.parent].start // unknown, but not before that
-		}
-		// An open child covers its ended parent from its start on.
-		r.start, r.end, r.closedAt = start, math.MaxInt64, int32(len(peek.records))
-		r.flags |= forgotten
-	}
-	for i := range peek.records {
-		if reset && peek.records[i].counts() {
+		if c.reset && peek.records[i].counts() {
 			t.records[i].flags |= forgotten
 		}
 	}
-	return peek
+	return true
+}
+
+// coverParents lets the open children of ended spans in the copied trace cover these, from their start on. What is known
+// of them was asked for a moment ago, when they were listed. Records keep their order and new ones come last, so that
+// two cursors match them.
+func (c *capture) coverParents(ids []uint64, listed []described) {
+	records := c.copy.records
+	for i := range records {
+		r := &records[i]
+		if r.closedAt != open || r.ref == nil {
+			continue
+		}
+		for len(listed) > 0 && listed[0].id != ids[i] {
+			listed = listed[1:] // it has ended since
+		}
+		if r.over < 0 {
+			continue
+		}
+		end := records[r.over].closedAt
+		switch {
+		case end == open || int32(i) >= end:
+			// covers nothing yet, or never
+		case len(listed) == 0:
+			// The child began after the snapshot, and in the time of its parent, which thus ended later still.
+			records[r.over].flags |= forgotten
+		default:
+			// An open child covers its ended parent from its start on.
+			r.start, r.end, r.closedAt = listed[0].start, math.MaxInt64, int32(len(records))
+			if listed[0].label == nil || r.start == math.MinInt64 {
+				r.start = records[r.parent].start // unknown, but not before that
+			}
+			r.flags |= forgotten
+		}
+	}
 }
 
 // counts reports whether the record is of an ended span that is to be counted.
 func (r *record) counts() bool { return r.closedAt != open && r.flags&(hidden|forgotten) == 0 }
 
-// countPending counts the ended records of a copied trace as pending.
-func (c *capture) countPending(a *Aggregator, t *local) {
+// countPending counts the ended records of the copied trace as pending.
+func (c *capture) countPending(a *Aggregator) {
+	t := &c.copy
 	a.sweep(&c.order, t, nil)
 	for i := range t.records {
 		r := &t.records[i]
@@ -245,24 +262,4 @@ func (a *Aggregator) finishShard(sh *shard) {
 		sh.deferred[i] = nil
 	}
 	sh.deferred = sh.deferred[:0]
-}
-
-// readNodes copies the statistics of all nodes.
-func (c *capture) readNodes() {
-	c.nodes = make([]visited, 0, c.state.nodes.Load()+16)
-	c.readChildren(&c.state.root, -1)
-	c.readNode(c.state.overflow, -1)
-	for i := 0; i < len(c.nodes); i++ {
-		c.readChildren(c.nodes[i].node, int32(i))
-	}
-}
-
-func (c *capture) readChildren(n *node, index int32) {
-	for child := range n.children.all {
-		c.readNode(child, index)
-	}
-}
-
-func (c *capture) readNode(n *node, parent int32) {
-	c.nodes = append(c.nodes, visited{node: n, parent: parent, stats: n.stats(c.reset, &c.arena)})
 }

@@ -34,10 +34,11 @@ func (d *decoder) statistics(s *Stats, f wireField) error {
 	if err != nil || len(d.indexes) == 0 {
 		return err
 	}
-	s.Histogram.Buckets = make([]Bucket, len(d.indexes))
-	for i := range s.Histogram.Buckets {
-		s.Histogram.Buckets[i] = Bucket{d.indexes[i], d.counts[i]}
+	buckets := make([]Bucket, len(d.indexes))
+	for i := range buckets {
+		buckets[i] = Bucket{d.indexes[i], d.counts[i]}
 	}
+	s.Histogram.sparse = buckets
 	return nil
 }
 

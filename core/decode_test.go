@@ -80,7 +80,7 @@ func TestBinaryOfEmptyAndExtremeSnapshots(t *testing.T) {
 		SumSquares: Uint128{math.MaxUint64, math.MaxUint64}, Bytes: math.MaxUint64, Active: math.MaxInt64,
 		First: math.MinInt64, Last: math.MaxInt64,
 		Slowest:   Exemplar{Span: SpanID{1}, Duration: math.MaxUint64, Time: math.MinInt64},
-		Histogram: Histogram{Zero: 1, Buckets: []Bucket{{minBucket, 1}, {maxBucket, math.MaxUint64}}},
+		Histogram: Histogram{Zero: 1, sparse: []Bucket{{minBucket, 1}, {maxBucket, math.MaxUint64}}},
 	}
 	for name, s := range map[string]*Snapshot{
 		"empty": {},

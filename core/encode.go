@@ -129,13 +129,13 @@ func (e *encoder) statistics(s *Stats) []byte {
 
 	e.packed = e.packed[:0]
 	before := int32(zeroBucket)
-	for _, b := range s.Histogram.Buckets {
+	for b := range s.Histogram.All {
 		e.packed = binary.AppendUvarint(e.packed, uint64(b.Index-before))
 		before = b.Index
 	}
 	m = appendBytes(m, 16, e.packed)
 	e.packed = e.packed[:0]
-	for _, b := range s.Histogram.Buckets {
+	for b := range s.Histogram.All {
 		e.packed = binary.AppendUvarint(e.packed, b.Count)
 	}
 	m = appendBytes(m, 17, e.packed)

@@ -12,19 +12,80 @@ type Bucket struct {
 	Count uint64
 }
 
-// Histogram is a sparse base-2 exponential histogram of durations in nanoseconds at [Scale]. The zero value is
-// an empty histogram. It is a value that is never changed in place: Merge and Sub return new ones.
+// Histogram is a base-2 exponential histogram of durations in nanoseconds at [Scale]. The zero value is an empty
+// histogram. It is a value that is never changed in place: Merge and Sub return new ones. Two histograms that hold the
+// same need not be equal by ==, or deeply: compare Zero and what Buckets returns.
 type Histogram struct {
 	// Zero counts the observations of exactly 0 ns.
 	Zero uint64
-	// Buckets are the non-empty buckets in ascending order of Index.
-	Buckets []Bucket
+
+	// The buckets are in one of three forms. What a snapshot takes from live histograms is packed and shared with
+	// them, or a sum of several such; what was read or subtracted is sparse: the non-empty buckets in ascending order of
+	// Index.
+	shared *packed
+	sum    *sum
+	sparse []Bucket
 }
+
+// packed returns the buckets in their packed form, nil if they are sparse or there are none.
+func (h *Histogram) packed() *packed {
+	if h.sum != nil {
+		return h.sum.get()
+	}
+	return h.shared
+}
+
+// NewHistogram returns the histogram with so many durations of 0 and these buckets, which must be in ascending order of
+// Index, in the range of [BucketIndex] and not empty; [Snapshot.Validate] reports what is not. The slice is kept.
+func NewHistogram(zero uint64, buckets []Bucket) Histogram {
+	return Histogram{Zero: zero, sparse: buckets}
+}
+
+// Buckets returns the non-empty buckets in ascending order of Index. Treat the slice as read-only. It may be made
+// anew by every call.
+func (h Histogram) Buckets() []Bucket {
+	p := h.packed()
+	if p == nil {
+		return h.sparse
+	}
+	buckets := make([]Bucket, 0, p.len())
+	for b := range p.all {
+		buckets = append(buckets, b)
+	}
+	return buckets
+}
+
+// All yields what Buckets returns, without making a slice.
+func (h Histogram) All(yield func(Bucket) bool) {
+	if p := h.packed(); p != nil {
+		p.all(yield)
+		return
+	}
+	for _, b := range h.sparse {
+		if !yield(b) {
+			return
+		}
+	}
+}
+
+// IsEmpty reports whether there are no observations.
+func (h Histogram) IsEmpty() bool {
+	if h.Zero > 0 {
+		return false
+	}
+	for range h.All {
+		return false
+	}
+	return true
+}
+
+// bare reports whether there are no buckets.
+func (h *Histogram) bare() bool { return h.shared == nil && h.sum == nil && len(h.sparse) == 0 }
 
 // Count returns the number of observations.
 func (h Histogram) Count() uint64 {
 	n := h.Zero
-	for _, b := range h.Buckets {
+	for b := range h.All {
 		n = addSat(n, b.Count)
 	}
 	return n
@@ -32,55 +93,80 @@ func (h Histogram) Count() uint64 {
 
 // Merge returns the histogram of all observations of h and o. It is exact, commutative and associative.
 func (h Histogram) Merge(o Histogram) Histogram {
-	if len(h.Buckets) == 0 {
-		return Histogram{Zero: addSat(h.Zero, o.Zero), Buckets: o.Buckets}
+	zero := addSat(h.Zero, o.Zero)
+	switch {
+	case h.bare():
+		h = o
+	case !o.bare():
+		h = h.clone()
+		h.add(o)
 	}
-	if len(o.Buckets) == 0 {
-		return Histogram{Zero: addSat(h.Zero, o.Zero), Buckets: h.Buckets}
-	}
-	out := Histogram{Zero: addSat(h.Zero, o.Zero), Buckets: make([]Bucket, 0, max(len(h.Buckets), len(o.Buckets)))}
-	a, b := h.Buckets, o.Buckets
-	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0].Index < b[0].Index:
-			out.Buckets, a = append(out.Buckets, a[0]), a[1:]
-		case a[0].Index > b[0].Index:
-			out.Buckets, b = append(out.Buckets, b[0]), b[1:]
-		default:
-			out.Buckets = append(out.Buckets, Bucket{a[0].Index, addSat(a[0].Count, b[0].Count)})
-			a, b = a[1:], b[1:]
-		}
-	}
-	out.Buckets = append(append(out.Buckets, a...), b...)
-	return out
+	h.Zero = zero
+	return h
 }
 
-// add merges o into h in place. h.Buckets must belong to h alone.
+// clone returns a copy whose buckets belong to it alone.
+func (h Histogram) clone() Histogram {
+	if p := h.packed(); p != nil {
+		return Histogram{Zero: h.Zero, shared: p.clone()}
+	}
+	return Histogram{Zero: h.Zero, sparse: slices.Clone(h.sparse)}
+}
+
+// add merges o into h in place. The buckets of h must belong to h alone.
 func (h *Histogram) add(o Histogram) {
-	h.Zero = addSat(h.Zero, o.Zero)
-	i, j, missing := len(h.Buckets)-1, len(o.Buckets)-1, h.missing(o)
-	h.Buckets = slices.Grow(h.Buckets, missing)[:len(h.Buckets)+missing]
+	zero := addSat(h.Zero, o.Zero)
+	switch {
+	case o.bare():
+	case h.bare():
+		*h = o.clone()
+	default:
+		if p, q := h.packed(), o.packed(); p != nil && q != nil {
+			p.add(q)
+		} else {
+			*h = Histogram{sparse: h.Buckets()}
+			h.addSparse(o.Buckets())
+		}
+	}
+	h.Zero = zero
+}
+
+// appendParts appends what adds up to the buckets of a histogram that nobody has looked at yet.
+func (h *Histogram) appendParts(parts []*packed) []*packed {
+	switch {
+	case h.sum != nil:
+		return append(parts, h.sum.parts...)
+	case h.shared != nil:
+		return append(parts, h.shared)
+	}
+	return parts
+}
+
+// addSparse merges ascending buckets into those of h, which are sparse.
+func (h *Histogram) addSparse(o []Bucket) {
+	i, j, more := len(h.sparse)-1, len(o)-1, newBuckets(h.sparse, o)
+	out := slices.Grow(h.sparse, more)[:len(h.sparse)+more]
 	// From the end: what is still to be read of h is never overwritten.
-	for k := len(h.Buckets) - 1; j >= 0; k-- {
+	for k := len(out) - 1; j >= 0; k-- {
 		switch {
-		case i < 0 || h.Buckets[i].Index < o.Buckets[j].Index:
-			h.Buckets[k] = o.Buckets[j]
+		case i < 0 || out[i].Index < o[j].Index:
+			out[k] = o[j]
 			j--
-		case h.Buckets[i].Index > o.Buckets[j].Index:
-			h.Buckets[k] = h.Buckets[i]
+		case out[i].Index > o[j].Index:
+			out[k] = out[i]
 			i--
 		default:
-			h.Buckets[k] = Bucket{h.Buckets[i].Index, addSat(h.Buckets[i].Count, o.Buckets[j].Count)}
+			out[k] = Bucket{out[i].Index, addSat(out[i].Count, o[j].Count)}
 			i, j = i-1, j-1
 		}
 	}
+	h.sparse = out
 }
 
-// missing returns how many buckets of o are empty in h.
-func (h Histogram) missing(o Histogram) int {
+// newBuckets returns how many buckets of b are not in a.
+func newBuckets(a, b []Bucket) int {
 	n := 0
-	a := h.Buckets
-	for _, b := range o.Buckets {
+	for _, b := range b {
 		for len(a) > 0 && a[0].Index < b.Index {
 			a = a[1:]
 		}
@@ -93,8 +179,11 @@ func (h Histogram) missing(o Histogram) int {
 
 // follows reports whether h can be a later state of o: no bucket's count went down.
 func (h Histogram) follows(o Histogram) bool {
-	a := h.Buckets
-	for _, b := range o.Buckets {
+	if h.shared != nil && h.shared == o.shared {
+		return h.Zero >= o.Zero
+	}
+	a := h.Buckets()
+	for b := range o.All {
 		for len(a) > 0 && a[0].Index < b.Index {
 			a = a[1:]
 		}
@@ -109,8 +198,11 @@ func (h Histogram) follows(o Histogram) bool {
 // would become negative is left out.
 func (h Histogram) Sub(o Histogram) Histogram {
 	out := Histogram{Zero: subFloor(h.Zero, o.Zero)}
-	b := o.Buckets
-	for _, x := range h.Buckets {
+	if h.shared != nil && h.shared == o.shared {
+		return out // nothing happened between two snapshots
+	}
+	b := o.Buckets()
+	for x := range h.All {
 		for len(b) > 0 && b[0].Index < x.Index {
 			b = b[1:]
 		}
@@ -118,7 +210,7 @@ func (h Histogram) Sub(o Histogram) Histogram {
 			x.Count = subFloor(x.Count, b[0].Count)
 		}
 		if x.Count > 0 {
-			out.Buckets = append(out.Buckets, x)
+			out.sparse = append(out.sparse, x)
 		}
 	}
 	return out
@@ -141,11 +233,14 @@ func (h Histogram) Quantile(q float64) float64 {
 	if rank <= h.Zero {
 		return 0
 	}
-	i := 0
-	for seen := addSat(h.Zero, h.Buckets[0].Count); seen < rank; seen = addSat(seen, h.Buckets[i].Count) {
-		i++
+	seen, index := h.Zero, 0
+	for b := range h.All {
+		index = int(b.Index)
+		if seen = addSat(seen, b.Count); seen >= rank {
+			break
+		}
 	}
-	return bucketMiddle(int(h.Buckets[i].Index))
+	return bucketMiddle(index)
 }
 
 // CountAtMost returns how many observations are in buckets whose values are all ≤ bound nanoseconds. It is
@@ -153,13 +248,24 @@ func (h Histogram) Quantile(q float64) float64 {
 // Prometheus bucket needs.
 func (h Histogram) CountAtMost(bound uint64) uint64 {
 	n := h.Zero
-	for _, b := range h.Buckets {
+	for b := range h.All {
 		if BucketUpper(int(b.Index)) > bound {
 			break
 		}
 		n = addSat(n, b.Count)
 	}
 	return n
+}
+
+// outermost returns the indexes of the first and the last bucket; ok is false if there are none.
+func (h Histogram) outermost() (lo, hi int, ok bool) {
+	for b := range h.All {
+		if !ok {
+			lo, ok = int(b.Index), true
+		}
+		hi = int(b.Index)
+	}
+	return lo, hi, ok
 }
 
 // Dense is an exponential histogram in OTLP's form: one run of counts from the bucket Offset on.
@@ -179,18 +285,18 @@ type Dense struct {
 // scale tells how often. maxSize below 2 counts as 2: two buckets always suffice.
 func (h Histogram) Dense(maxSize int) Dense {
 	d := Dense{Scale: Scale, Zero: h.Zero}
-	if len(h.Buckets) == 0 {
+	lo, hi, ok := h.outermost()
+	if !ok {
 		return d
 	}
 	maxSize = max(maxSize, 2)
-	lo, hi := int(h.Buckets[0].Index), int(h.Buckets[len(h.Buckets)-1].Index)
 	shift := 0
 	for hi>>shift-lo>>shift+1 > maxSize {
 		shift++
 	}
 	d.Scale, d.Offset = Scale-shift, lo>>shift
 	d.Counts = make([]uint64, hi>>shift-lo>>shift+1)
-	for _, b := range h.Buckets {
+	for b := range h.All {
 		c := &d.Counts[int(b.Index)>>shift-d.Offset]
 		*c = addSat(*c, b.Count)
 	}
@@ -210,7 +316,7 @@ func (d Dense) Histogram() (h Histogram, ok bool) {
 			if d.Offset+i < minBucket || d.Offset+i > maxBucket {
 				return Histogram{}, false
 			}
-			h.Buckets = append(h.Buckets, Bucket{Index: int32(d.Offset + i), Count: c})
+			h.sparse = append(h.sparse, Bucket{Index: int32(d.Offset + i), Count: c})
 		}
 	}
 	return h, true

@@ -24,9 +24,9 @@ func histogramOf(values ...uint64) Histogram {
 		}
 	}
 	for i, n := range counts {
-		h.Buckets = append(h.Buckets, Bucket{i, n})
+		h.sparse = append(h.sparse, Bucket{i, n})
 	}
-	slices.SortFunc(h.Buckets, func(a, b Bucket) int { return cmp.Compare(a.Index, b.Index) })
+	slices.SortFunc(h.sparse, func(a, b Bucket) int { return cmp.Compare(a.Index, b.Index) })
 	return h
 }
 
@@ -77,7 +77,7 @@ func TestQuantileEdges(t *testing.T) {
 	require.InEpsilon(t, 1, h.Quantile(0.5), 0.0055)
 	require.InEpsilon(t, 1000, h.Quantile(1), 0.0055)
 	require.InEpsilon(t, 1000, h.Quantile(math.Inf(1)), 0.0055)
-	full := Histogram{Zero: 1, Buckets: []Bucket{{100, math.MaxUint64}, {200, math.MaxUint64}}}
+	full := Histogram{Zero: 1, sparse: []Bucket{{100, math.MaxUint64}, {200, math.MaxUint64}}}
 	require.Equal(t, bucketMiddle(100), full.Quantile(1), "counts saturate")
 	require.Equal(t, uint64(math.MaxUint64), full.Count())
 }
@@ -212,7 +212,7 @@ func TestDenseHistogramRefusesOtherScalesAndRanges(t *testing.T) {
 	}
 	h, ok := Dense{Scale: Scale, Offset: -2, Counts: []uint64{0, 3}, Zero: 1}.Histogram()
 	require.True(t, ok)
-	require.Equal(t, Histogram{1, []Bucket{{-1, 3}}}, h)
+	require.Equal(t, NewHistogram(1, []Bucket{{-1, 3}}), h)
 }
 
 func TestCountAtMost(t *testing.T) {
@@ -243,15 +243,15 @@ func TestCountAtMost(t *testing.T) {
 
 func TestHistogramValidate(t *testing.T) {
 	for name, h := range map[string]Histogram{
-		"duplicate": {Buckets: []Bucket{{1, 1}, {1, 1}}},
-		"order":     {Buckets: []Bucket{{2, 1}, {1, 1}}},
-		"empty":     {Buckets: []Bucket{{1, 0}}},
-		"low":       {Buckets: []Bucket{{-2, 1}}},
-		"high":      {Buckets: []Bucket{{4096, 1}}},
+		"duplicate": {sparse: []Bucket{{1, 1}, {1, 1}}},
+		"order":     {sparse: []Bucket{{2, 1}, {1, 1}}},
+		"empty":     {sparse: []Bucket{{1, 0}}},
+		"low":       {sparse: []Bucket{{-2, 1}}},
+		"high":      {sparse: []Bucket{{4096, 1}}},
 	} {
 		require.Error(t, h.validate(), name)
 	}
-	require.NoError(t, Histogram{Zero: 1, Buckets: []Bucket{{-1, 1}, {4095, 1}}}.validate())
+	require.NoError(t, Histogram{Zero: 1, sparse: []Bucket{{-1, 1}, {4095, 1}}}.validate())
 }
 
 func TestSaturatingArithmetic(t *testing.T) {

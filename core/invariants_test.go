@@ -49,7 +49,7 @@ func requireStats(t testing.TB, site Site, s Stats) {
 	}
 	n := s.Histogram.Zero
 	before := -2
-	for _, b := range s.Histogram.Buckets {
+	for _, b := range s.Histogram.Buckets() {
 		fail(int(b.Index) > before, "buckets out of order or range")
 		fail(b.Count > 0, "empty bucket")
 		before = int(b.Index)
@@ -122,12 +122,10 @@ func plain(s *Snapshot) *Snapshot {
 	out.Names, out.DisabledTracks = append([]string{}, s.Names...), append([]string{}, s.DisabledTracks...)
 	out.Blocks, out.Nodes = append([]Block{}, s.Blocks...), append([]Node{}, s.Nodes...)
 	for i := range out.Blocks {
-		h := &out.Blocks[i].Stats.Histogram
-		h.Buckets = append([]Bucket{}, h.Buckets...)
+		out.Blocks[i].Stats = plainStats(out.Blocks[i].Stats)
 	}
 	for i := range out.Nodes {
-		h := &out.Nodes[i].Stats.Histogram
-		h.Buckets = append([]Bucket{}, h.Buckets...)
+		out.Nodes[i].Stats = plainStats(out.Nodes[i].Stats)
 	}
 	return &out
 }

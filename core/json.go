@@ -158,6 +158,7 @@ func (c *Counters) named() map[string]*uint64 {
 }
 
 func toJSON(s *Stats) jsonStats {
+	buckets := s.Histogram.Buckets()
 	out := jsonStats{
 		Count: decimal(s.Count), Errors: decimal(s.Errors),
 		Total: decimal(s.Total), Self: decimal(s.Self), Critical: decimal(s.Critical), Unsampled: decimal(s.Unsampled),
@@ -166,10 +167,10 @@ func toJSON(s *Stats) jsonStats {
 		First: signedDecimal(s.First), Last: signedDecimal(s.Last),
 		Slowest: exemplarToJSON(s.Slowest), LastError: exemplarToJSON(s.LastError),
 		ZeroCount:    decimal(s.Histogram.Zero),
-		BucketIndex:  make([]int32, len(s.Histogram.Buckets)),
-		BucketCounts: make([]decimal, len(s.Histogram.Buckets)),
+		BucketIndex:  make([]int32, len(buckets)),
+		BucketCounts: make([]decimal, len(buckets)),
 	}
-	for i, b := range s.Histogram.Buckets {
+	for i, b := range buckets {
 		out.BucketIndex[i], out.BucketCounts[i] = b.Index, decimal(b.Count)
 	}
 	return out

@@ -207,7 +207,7 @@ func (d *jsonDecoder) statistics(s *jsonStats) (Stats, error) {
 		Histogram: Histogram{Zero: uint64(s.ZeroCount)},
 	}
 	for i, index := range s.BucketIndex {
-		out.Histogram.Buckets = append(out.Histogram.Buckets, Bucket{index, uint64(s.BucketCounts[i])})
+		out.Histogram.sparse = append(out.Histogram.sparse, Bucket{index, uint64(s.BucketCounts[i])})
 	}
 	return out, nil
 }

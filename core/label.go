@@ -26,7 +26,7 @@ type site struct {
 	Site
 	hashed   uint64
 	overflow bool
-	rank     int // see state.rank
+	rank     int // see treeOrder
 }
 
 func (s *site) hash() uint64          { return s.hashed }
@@ -127,8 +127,8 @@ type state struct {
 	strange, unwanted *Label
 	truncated         atomic.Uint64
 	started           atomic.Int64
-	// ranked are the sites in order; see rank.
-	ranked []*site
+	// order is that of the last snapshot. It is used under the lock of snapshots only.
+	order treeOrder
 }
 
 func newState(a *Aggregator, now int64) *state {

@@ -87,7 +87,7 @@ func TestMergeSaturates(t *testing.T) {
 		stats := Stats{
 			Count: math.MaxUint64 / 2, Total: math.MaxUint64, Self: math.MaxUint64 - 1, Min: 3, Max: 3, Active: math.MaxInt64,
 			SumSquares: Uint128{math.MaxUint64, 0}, Bytes: math.MaxUint64 - 1,
-			Histogram: Histogram{Buckets: []Bucket{{int32(BucketIndex(3)), math.MaxUint64 / 2}}},
+			Histogram: Histogram{sparse: []Bucket{{int32(BucketIndex(3)), math.MaxUint64 / 2}}},
 		}
 		return &Snapshot{
 			Blocks:   []Block{{Stats: stats, Pending: 0}},

@@ -97,13 +97,20 @@ func (n *node) widen() {
 }
 
 // stats merges the stripes.
-func (n *node) stats(reset bool, space *arena) Stats {
-	out := n.stripe.stats(reset, space)
-	if more := n.more.Load(); more != nil {
-		for i := range *more {
-			out = out.Merge((*more)[i].stats(reset, space))
-		}
+func (n *node) stats(reset bool) Stats {
+	out := n.stripe.stats(reset)
+	more := n.more.Load()
+	if more == nil {
+		return out
 	}
+	parts := out.Histogram.appendParts(make([]*packed, 0, len(*more)+1))
+	for i := range *more {
+		s := (*more)[i].stats(reset)
+		out.addSums(&s)
+		out.Histogram.Zero = addSat(out.Histogram.Zero, s.Histogram.Zero)
+		parts = s.Histogram.appendParts(parts)
+	}
+	out.Histogram = sumOf(out.Histogram.Zero, parts)
 	return out
 }
 

@@ -278,9 +278,9 @@ func oracleStats(spans []*oracleSpan) Stats {
 	s.Total, s.Self, s.Bytes = saturated(total, 64).Lo, saturated(self, 64).Lo, saturated(bytes, 64).Lo
 	s.SumSquares = saturated(squares, 128)
 	for index, count := range buckets {
-		s.Histogram.Buckets = append(s.Histogram.Buckets, Bucket{index, count})
+		s.Histogram.sparse = append(s.Histogram.sparse, Bucket{index, count})
 	}
-	slices.SortFunc(s.Histogram.Buckets, func(a, b Bucket) int { return cmp.Compare(a.Index, b.Index) })
+	slices.SortFunc(s.Histogram.sparse, func(a, b Bucket) int { return cmp.Compare(a.Index, b.Index) })
 	return s
 }
 
@@ -308,11 +308,9 @@ func plainBlock(b Block) Block {
 	return b
 }
 
-// plainStats makes no difference between no buckets and none.
+// plainStats makes equal what says the same.
 func plainStats(s Stats) Stats {
-	if len(s.Histogram.Buckets) == 0 {
-		s.Histogram.Buckets = nil
-	}
+	s.Histogram = NewHistogram(s.Histogram.Zero, append([]Bucket(nil), s.Histogram.Buckets()...))
 	return s
 }
 

@@ -139,9 +139,9 @@ func naiveStats(events []event) Stats {
 		panic(err)
 	}
 	for index, n := range counts {
-		s.Histogram.Buckets = append(s.Histogram.Buckets, Bucket{index, n})
+		s.Histogram.sparse = append(s.Histogram.sparse, Bucket{index, n})
 	}
-	slices.SortFunc(s.Histogram.Buckets, func(a, b Bucket) int { return cmp.Compare(a.Index, b.Index) })
+	slices.SortFunc(s.Histogram.sparse, func(a, b Bucket) int { return cmp.Compare(a.Index, b.Index) })
 	s.Slowest = greatest(slowest, func(e Exemplar) string { return fmt.Sprintf("%020d %020d", e.Duration, e.Time) })
 	s.LastError = greatest(failed, func(e Exemplar) string { return fmt.Sprintf("%020d %020d", e.Time, e.Duration) })
 	return s

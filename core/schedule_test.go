@@ -24,6 +24,7 @@ type schedule struct {
 	nextID uint64
 
 	scheduleKind
+	disturbance
 }
 
 // scheduleKind says which freedoms a schedule takes.
@@ -36,7 +37,10 @@ type scheduleKind struct {
 	plain  bool
 	noTree bool
 	// absurd: moments and durations are at the ends of their range now and then, so that sums saturate.
-	absurd  bool
+	absurd bool
+	// disturbed: other goroutines get in while a snapshot is taken, and some traces are large; see disturbance.
+	disturbed bool
+
 	compare func(s *schedule, got *Snapshot)
 }
 
@@ -54,6 +58,7 @@ func newSchedule(t testing.TB, kind scheduleKind, choose func(n int) int) *sched
 	var err error
 	s.agg, err = New(Config{Name: "oracle", Limits: kind.limits, NoTree: kind.noTree, Describe: func(ref any) (*Label, int64) {
 		span := ref.(*oracleSpan)
+		s.disturb()
 		if span.nameless {
 			return nil, math.MinInt64
 		}
@@ -79,6 +84,9 @@ func (s *schedule) run(steps int) {
 }
 
 func (s *schedule) step() {
+	if s.disturbed && s.stepDisturbed() {
+		return
+	}
 	switch s.choose(24) {
 	case 0, 1, 2, 3, 4, 5, 6, 7:
 		s.open()
@@ -132,7 +140,7 @@ func (s *schedule) open() {
 	if len(s.spans) > 0 && s.choose(4) > 0 {
 		// Near the end of the list: what is live is there.
 		parent = s.spans[len(s.spans)-1-min(s.choose(len(s.spans)), s.choose(12))]
-		if s.early && parent.closed > 0 || len(parent.life.spans) > 100 {
+		if s.early && parent.closed > 0 || len(parent.life.spans) > 100 && !s.disturbed {
 			parent = nil
 		}
 	}
@@ -160,7 +168,7 @@ func (s *schedule) open() {
 	require.NotZero(s.t, o.Trace)
 	require.NotZero(s.t, o.Span)
 	*span = *s.model.open(&o, s.site(), s.moment())
-	span.nameless = s.choose(6) == 0
+	span.nameless = s.choose(6) == 0 && !s.disturbed
 	span.life.spans[len(span.life.spans)-1] = span
 	s.spans = append(s.spans, span)
 }
@@ -198,7 +206,7 @@ func (s *schedule) moment() int64 {
 func (s *schedule) closing(span *oracleSpan) Closing {
 	c := Closing{
 		Trace: span.trace, Span: span.id, Start: s.moment(), Duration: int64(s.choose(100)) - 3,
-		Failed: s.choose(3) == 0, Sampled: s.choose(2) == 0, Discard: s.choose(16) == 0,
+		Failed: s.choose(3) == 0, Sampled: s.choose(2) == 0, Discard: s.choose(16) == 0 && !s.disturbed,
 		Unstarted: s.plain || s.choose(2) == 0,
 	}
 	if s.early {

@@ -2,24 +2,18 @@ package core
 
 // described is an open record and what Config.Describe says of it.
 type described struct {
-	spanKey
+	id    uint64
 	ref   any
 	place *Location
 	label *Label
 	start int64
 }
 
-// spanKey identifies a record among all live ones.
-type spanKey struct {
-	trace TraceID
-	id    uint64
-}
-
 // openRecords returns the open records of a trace that have something to be described by.
 func (t *local) openRecords(list []described) []described {
 	for i := range t.records {
 		if r := &t.records[i]; r.closedAt == open && r.ref != nil {
-			list = append(list, described{spanKey: spanKey{t.trace, t.ids[i]}, ref: r.ref, place: r.place})
+			list = append(list, described{id: t.ids[i], ref: r.ref, place: r.place})
 		}
 	}
 	return list

@@ -54,7 +54,7 @@ func eachBucket(a, b Histogram, f func(inA, inB uint64)) {
 	if a.Zero > 0 || b.Zero > 0 {
 		f(a.Zero, b.Zero)
 	}
-	x, y := a.Buckets, b.Buckets
+	x, y := a.Buckets(), b.Buckets()
 	for len(x) > 0 || len(y) > 0 {
 		switch {
 		case len(y) == 0 || len(x) > 0 && x[0].Index < y[0].Index:

@@ -42,7 +42,7 @@ func sample(r *rand.Rand, draw sampler, n int) Stats {
 		s.SumSquares = s.SumSquares.add(Uint128{0, d * d})
 	}
 	s.Self = s.Total
-	s.Histogram = live.sparse(new(arena))
+	s.Histogram = live.share()
 	return s
 }
 
@@ -171,7 +171,7 @@ func ones(x uint) (n int) {
 }
 
 func TestRankSumOfHugeAndEmptySamples(t *testing.T) {
-	huge := func(a, b uint64) Histogram { return Histogram{Buckets: []Bucket{{100, a}, {200, b}}} }
+	huge := func(a, b uint64) Histogram { return Histogram{sparse: []Bucket{{100, a}, {200, b}}} }
 	require.Equal(t, rankSum{1, 0.5}, compareDurations(Histogram{}, huge(1, 1)))
 	require.Equal(t, rankSum{1, 0.5}, compareDurations(Histogram{}, Histogram{}))
 	got := compareDurations(huge(1e15, 1e15), huge(1e15, 1e15))

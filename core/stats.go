@@ -171,15 +171,16 @@ func (s *Stats) follows(o *Stats) bool {
 // subExtremes returns the shortest and longest duration of the difference s-o, whose histogram is h.
 func (s *Stats) subExtremes(o *Stats, h Histogram) (lo, hi uint64) {
 	lo, hi = s.Min, s.Max
-	if s.Min >= o.Min && h.Zero == 0 && len(h.Buckets) > 0 {
-		lo = max(lo, BucketUpper(int(h.Buckets[0].Index)-1)+1)
+	first, last, ok := h.outermost()
+	if s.Min >= o.Min && h.Zero == 0 && ok {
+		lo = max(lo, BucketUpper(first-1)+1)
 	}
-	if s.Max <= o.Max {
-		if n := len(h.Buckets); n > 0 {
-			hi = min(hi, BucketUpper(int(h.Buckets[n-1].Index)))
-		} else {
-			hi = 0
-		}
+	switch {
+	case s.Max > o.Max:
+	case ok:
+		hi = min(hi, BucketUpper(last))
+	default:
+		hi = 0
 	}
 	return min(lo, hi), hi
 }

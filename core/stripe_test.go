@@ -16,15 +16,15 @@ func TestLiveHistogramCarries(t *testing.T) {
 	var h liveHistogram
 	h.add(1000)
 	i := BucketIndex(1000) + 1
-	h.counts[h.chunk[i/chunkSize]-1][i%chunkSize] = math.MaxUint32 - 1
+	h.chunks[h.position[i/chunkSize]-1][i%chunkSize] = math.MaxUint32 - 1
 	for range 3 {
 		h.add(1000)
 	}
-	require.Equal(t, []Bucket{{int32(i - 1), 1<<32 + 1}}, h.sparse(new(arena)).Buckets)
+	require.Equal(t, []Bucket{{int32(i - 1), 1<<32 + 1}}, h.share().Buckets())
 	h.reset()
-	require.Zero(t, h.sparse(new(arena)).Count())
+	require.Zero(t, h.share().Count())
 	h.add(1000)
-	require.Equal(t, []Bucket{{int32(i - 1), 1}}, h.sparse(new(arena)).Buckets)
+	require.Equal(t, []Bucket{{int32(i - 1), 1}}, h.share().Buckets())
 }
 
 // Every possible duration has a place in the live histogram.
@@ -39,9 +39,10 @@ func TestLiveHistogramHoldsEveryBucket(t *testing.T) {
 			continue // no whole number lies in the bucket
 		}
 		h.add(upper)
-		want.Buckets = append(want.Buckets, Bucket{int32(i), 1})
+		want.sparse = append(want.sparse, Bucket{int32(i), 1})
 	}
-	require.Equal(t, want, h.sparse(new(arena)))
+	require.Equal(t, want.sparse, h.share().Buckets())
+	require.Equal(t, want.Zero, h.share().Zero)
 }
 
 // What a node says does not depend on which of its stripes got what.
@@ -68,8 +69,8 @@ func TestStripesAddUp(t *testing.T) {
 				(*many.more.Load())[i-1].add(&o)
 			}
 		}
-		require.Equal(t, plainStats(one.stats(false, new(arena))), plainStats(many.stats(true, new(arena))))
-		require.Zero(t, many.stats(false, new(arena)))
+		require.Equal(t, plainStats(one.stats(false)), plainStats(many.stats(true)))
+		require.Zero(t, many.stats(false))
 	}
 }
 
@@ -101,7 +102,7 @@ func TestStichotrope02_StripesAreMadeOnce(t *testing.T) {
 	}
 	busy.Wait()
 	require.Same(t, more, n.more.Load())
-	require.EqualValues(t, 11_000+4*contentionLimit, n.stats(false, new(arena)).Count)
+	require.EqualValues(t, 11_000+4*contentionLimit, n.stats(false).Count)
 }
 
 // What a site and an open span cost, as far as it does not depend on what they do.

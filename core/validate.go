@@ -114,10 +114,10 @@ func (s *Stats) validate() error {
 // checkExtremes refuses extremes that are not in the outermost buckets, and a mean that is not between them.
 func (s *Stats) checkExtremes() error {
 	lowest, highest := zeroBucket, zeroBucket
-	if n := len(s.Histogram.Buckets); n > 0 {
-		highest = int(s.Histogram.Buckets[n-1].Index)
+	if first, last, ok := s.Histogram.outermost(); ok {
+		highest = last
 		if s.Histogram.Zero == 0 {
-			lowest = int(s.Histogram.Buckets[0].Index)
+			lowest = first
 		}
 	}
 	if bucketOf(s.Min) != lowest || bucketOf(s.Max) != highest || s.Min > s.Max {
@@ -146,15 +146,17 @@ func bucketOf(v uint64) int {
 }
 
 func (h Histogram) validate() error {
-	for i, b := range h.Buckets {
+	before := zeroBucket
+	for b := range h.All {
 		switch {
 		case b.Index < minBucket || b.Index > maxBucket:
 			return fmt.Errorf("histogram: bucket index %d is not in %d to %d", b.Index, minBucket, maxBucket)
 		case b.Count == 0:
 			return fmt.Errorf("histogram: bucket %d is empty", b.Index)
-		case i > 0 && h.Buckets[i-1].Index >= b.Index:
+		case int(b.Index) <= before:
 			return fmt.Errorf("histogram: bucket %d is a duplicate or out of order", b.Index)
 		}
+		before = int(b.Index)
 	}
 	return nil
 }

@@ -33,11 +33,11 @@ func (u timeUnit) of(ns uint64) float64 { return float64(ns) / u.nanoseconds }
 // moves to the nearest one: values are off by one and the same factor, less than 0.54 %, which is half a bucket.
 func (u timeUnit) shifted(h core.Histogram) core.Histogram {
 	shift := int32(math.Round(octaveBuckets * math.Log2(u.nanoseconds)))
-	out := core.Histogram{Zero: h.Zero, Buckets: make([]core.Bucket, len(h.Buckets))}
-	for i, b := range h.Buckets {
-		out.Buckets[i] = core.Bucket{Index: b.Index - shift, Count: b.Count}
+	var buckets []core.Bucket
+	for b := range h.All {
+		buckets = append(buckets, core.Bucket{Index: b.Index - shift, Count: b.Count})
 	}
-	return out
+	return core.NewHistogram(h.Zero, buckets)
 }
 
 // exponentialPoint returns the durations in nanoseconds, without loss if maxSize allows.

@@ -325,7 +325,7 @@ func TestCardinalityLimitCountsASeriesOnce(t *testing.T) {
 func TestCardinalityLimitKeepsNodesWithTheirParents(t *testing.T) {
 	one := func(total uint64) core.Stats {
 		i := int32(core.BucketIndex(total))
-		return core.Stats{Count: 1, Total: total, Min: total, Max: total, SumSquares: core.Uint128{Lo: total * total}, Histogram: core.Histogram{Buckets: []core.Bucket{{Index: i, Count: 1}}}}
+		return core.Stats{Count: 1, Total: total, Min: total, Max: total, SumSquares: core.Uint128{Lo: total * total}, Histogram: core.NewHistogram(0, []core.Bucket{{Index: i, Count: 1}})}
 	}
 	// The child outlives its parent.
 	s := &core.Snapshot{
@@ -386,7 +386,7 @@ func TestBadOptionsAreReported(t *testing.T) {
 func TestSummandsAreExact(t *testing.T) {
 	for _, n := range []core.Uint128{{Lo: 1}, {Lo: math.MaxUint64}, {Hi: 1<<42 - 1, Lo: math.MaxUint64}, {Hi: 1 << 42}, {Hi: math.MaxUint64, Lo: math.MaxUint64}} {
 		s := &core.Snapshot{Start: start, End: start.Add(1), Blocks: []core.Block{{Stats: core.Stats{
-			Count: 1, Total: 1, Min: 1, Max: 1, SumSquares: n, Histogram: core.Histogram{Buckets: []core.Bucket{{Index: -1, Count: 1}}},
+			Count: 1, Total: 1, Min: 1, Max: 1, SumSquares: n, Histogram: core.NewHistogram(0, []core.Bucket{{Index: -1, Count: 1}}),
 		}, Pending: 1}}}
 		require.Equal(t, n, readOne(t, toOTLP(produce(t, NewProducer(&fixed{s})))).Blocks[0].Stats.SumSquares)
 	}

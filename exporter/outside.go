@@ -39,8 +39,7 @@ func outsideOf(block, nodes *core.Stats) core.Stats {
 	var borrow uint64
 	d.SumSquares.Lo, borrow = bits.Sub64(block.SumSquares.Lo, nodes.SumSquares.Lo, 0)
 	d.SumSquares.Hi, _ = bits.Sub64(block.SumSquares.Hi, nodes.SumSquares.Hi, borrow)
-	d.Histogram.Zero -= nodes.Histogram.Zero
-	d.Histogram.Buckets = combineBuckets(block.Histogram.Buckets, nodes.Histogram.Buckets, func(a, b uint64) uint64 { return a - b })
+	d.Histogram = combine(block.Histogram, nodes.Histogram, func(a, b uint64) uint64 { return a - b })
 	return d
 }
 
@@ -57,20 +56,20 @@ func withOutside(nodes, outside *core.Stats) core.Stats {
 	var carry uint64
 	d.SumSquares.Lo, carry = bits.Add64(nodes.SumSquares.Lo, outside.SumSquares.Lo, 0)
 	d.SumSquares.Hi, _ = bits.Add64(nodes.SumSquares.Hi, outside.SumSquares.Hi, carry)
-	d.Histogram.Zero += nodes.Histogram.Zero
-	d.Histogram.Buckets = combineBuckets(nodes.Histogram.Buckets, outside.Histogram.Buckets, func(a, b uint64) uint64 { return a + b })
+	d.Histogram = combine(nodes.Histogram, outside.Histogram, func(a, b uint64) uint64 { return a + b })
 	return d
 }
 
 // isNothing reports whether all sums are 0.
 func isNothing(d *core.Stats) bool {
-	return d.Count|d.Errors|d.Total|d.Self|d.Critical|d.Unsampled|d.Bytes|d.SumSquares.Hi|d.SumSquares.Lo|d.Histogram.Zero == 0 &&
-		len(d.Histogram.Buckets) == 0
+	return d.Count|d.Errors|d.Total|d.Self|d.Critical|d.Unsampled|d.Bytes|d.SumSquares.Hi|d.SumSquares.Lo == 0 &&
+		d.Histogram.IsEmpty()
 }
 
-// combineBuckets applies f to the counts in a and b of every bucket, and leaves out what gives 0.
-func combineBuckets(a, b []core.Bucket, f func(a, b uint64) uint64) []core.Bucket {
+// combine applies f to the counts in x and y of every bucket, and leaves out what gives 0.
+func combine(x, y core.Histogram, f func(x, y uint64) uint64) core.Histogram {
 	var out []core.Bucket
+	a, b := x.Buckets(), y.Buckets()
 	for len(a) > 0 || len(b) > 0 {
 		var c core.Bucket
 		switch {
@@ -88,5 +87,5 @@ func combineBuckets(a, b []core.Bucket, f func(a, b uint64) uint64) []core.Bucke
 			out = append(out, c)
 		}
 	}
-	return out
+	return core.NewHistogram(f(x.Zero, y.Zero), out)
 }

@@ -82,7 +82,7 @@ func exactPart(s core.Stats) string {
 }
 
 func TestReadMetricsSaturatedSums(t *testing.T) {
-	h := core.Histogram{Buckets: []core.Bucket{{Index: 62 * 64, Count: 3}}}
+	h := core.NewHistogram(0, []core.Bucket{{Index: 62 * 64, Count: 3}})
 	d := core.BucketUpper(62 * 64)
 	s := &core.Snapshot{Start: time.Unix(1, 0), End: time.Unix(2, 0), Blocks: []core.Block{{
 		Site: core.Site{Name: "eternal"}, Pending: 3,

@@ -34,7 +34,7 @@ func readStatistics(span *tracepb.Span, budget *spanBudget) (core.Stats, error) 
 		s.Min, s.Max, s.First = s.Total, s.Total, s.Last-int64(s.Total)
 	}
 	r.complete()
-	if s.Histogram.Zero == 0 && len(s.Histogram.Buckets) == 0 {
+	if s.Histogram.IsEmpty() {
 		s.Histogram = bucketOfAll(s)
 	}
 	if !r.squares {
@@ -189,14 +189,15 @@ func (r *statisticsReader) histogram() error {
 	if len(r.indexes) != len(r.counts) {
 		return fmt.Errorf("histogram: %d buckets, but %d counts", len(r.indexes), len(r.counts))
 	}
-	index := int64(0)
+	index, buckets := int64(0), make([]core.Bucket, len(r.indexes))
 	for i, step := range r.indexes {
 		index += step
 		if step < -1 || step > math.MaxInt16 || index > math.MaxInt16 || i > 0 && step < 1 {
 			return fmt.Errorf("histogram: step of %d to bucket %d", step, index)
 		}
-		r.stats.Histogram.Buckets = append(r.stats.Histogram.Buckets, core.Bucket{Index: int32(index), Count: uint64(r.counts[i])})
+		buckets[i] = core.Bucket{Index: int32(index), Count: uint64(r.counts[i])}
 	}
+	r.stats.Histogram = core.NewHistogram(r.stats.Histogram.Zero, buckets)
 	return nil
 }
 

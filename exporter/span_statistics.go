@@ -137,26 +137,34 @@ func (a *attributes) setExemplar(span *tracepb.Span, role string, e *core.Exempl
 
 func (a *attributes) setHistogram(span *tracepb.Span, h core.Histogram) {
 	a.addNonZero(span, attrZero, int64(h.Zero))
-	if len(h.Buckets) == 0 {
+	buckets := h.Buckets()
+	if len(buckets) == 0 {
 		return
 	}
-	list := make([]*commonpb.AnyValue, 2*len(h.Buckets))
+	list := make([]*commonpb.AnyValue, 2*len(buckets))
 	before := int32(0)
-	for i, b := range h.Buckets {
-		list[i], list[len(h.Buckets)+i] = a.intValue(int64(b.Index-before)), a.intValue(int64(b.Count))
+	for i, b := range buckets {
+		list[i], list[len(buckets)+i] = a.intValue(int64(b.Index-before)), a.intValue(int64(b.Count))
 		before = b.Index
 	}
-	a.add(span, a.list(attrBuckets, list[:len(h.Buckets):len(h.Buckets)]))
-	a.add(span, a.list(attrBucketCounts, list[len(h.Buckets):]))
+	a.add(span, a.list(attrBuckets, list[:len(buckets):len(buckets)]))
+	a.add(span, a.list(attrBucketCounts, list[len(buckets):]))
 }
 
 // sameBucket reports whether the histogram follows from count and maximum: everything is in the maximum's bucket.
 func sameBucket(s *core.Stats) bool {
 	want := bucketOfAll(s)
-	if h := s.Histogram; h.Zero != want.Zero || len(h.Buckets) != len(want.Buckets) {
+	if s.Histogram.Zero != want.Zero {
 		return false
 	}
-	return len(want.Buckets) == 0 || s.Histogram.Buckets[0] == want.Buckets[0]
+	all := want.Buckets()
+	for b := range s.Histogram.All {
+		if len(all) == 0 || b != all[0] {
+			return false
+		}
+		all = all[1:]
+	}
+	return len(all) == 0
 }
 
 // bucketOfAll returns the histogram of Count durations in the bucket of Max.
@@ -165,9 +173,9 @@ func bucketOfAll(s *core.Stats) core.Histogram {
 	case s.Count == 0:
 		return core.Histogram{}
 	case s.Max == 0:
-		return core.Histogram{Zero: s.Count}
+		return core.NewHistogram(s.Count, nil)
 	}
-	return core.Histogram{Buckets: []core.Bucket{{Index: int32(core.BucketIndex(s.Max)), Count: s.Count}}}
+	return core.NewHistogram(0, []core.Bucket{{Index: int32(core.BucketIndex(s.Max)), Count: s.Count}})
 }
 
 // squaresOfEqual returns the sum of the squares of Count durations of Max, or 0 where it does not fit.

@@ -73,7 +73,7 @@ func (o observation) stats() core.Stats {
 	if o.duration == 0 {
 		s.Histogram.Zero = 1
 	} else {
-		s.Histogram.Buckets = []core.Bucket{{Index: int32(core.BucketIndex(o.duration)), Count: 1}}
+		s.Histogram = core.NewHistogram(0, []core.Bucket{{Index: int32(core.BucketIndex(o.duration)), Count: 1}})
 	}
 	exemplar := core.Exemplar{Trace: core.TraceID{15: o.id}, Span: core.SpanID{7: o.id}, Duration: o.duration, Time: end, Sampled: o.sampled}
 	if o.id != 0 {

@@ -182,10 +182,12 @@ func (b *htmlBuilder) observe(n int, mean, spread, errors float64) core.Stats {
 		}
 		buckets[core.BucketIndex(d)]++
 	}
+	var list []core.Bucket
 	for i, c := range buckets {
-		st.Histogram.Buckets = append(st.Histogram.Buckets, core.Bucket{Index: int32(i), Count: c})
+		list = append(list, core.Bucket{Index: int32(i), Count: c})
 	}
-	slices.SortFunc(st.Histogram.Buckets, func(x, y core.Bucket) int { return cmp.Compare(x.Index, y.Index) })
+	slices.SortFunc(list, func(x, y core.Bucket) int { return cmp.Compare(x.Index, y.Index) })
+	st.Histogram = core.NewHistogram(st.Histogram.Zero, list)
 	return st
 }
 

@@ -165,7 +165,7 @@ func newJSONDocument(s *core.Snapshot) jsonDocument {
 
 func newJSONBlock(id int, b *core.Block) jsonBlock {
 	h := jsonHistogram{Scale: core.Scale, ZeroCount: b.Stats.Histogram.Zero, Buckets: []jsonBucket{}}
-	for _, k := range b.Stats.Histogram.Buckets {
+	for k := range b.Stats.Histogram.All {
 		h.Buckets = append(h.Buckets, jsonBucket{Index: k.Index, UpperNS: core.BucketUpper(int(k.Index)), Count: k.Count})
 	}
 	return jsonBlock{

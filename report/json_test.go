@@ -115,12 +115,12 @@ func TestJSONReadsBack(t *testing.T) {
 				require.Equal(t, want.Site, core.Site{Track: track.Name, Name: b.Name, Kind: b.Kind, Function: b.Function, File: b.File, Line: b.Line})
 				require.Equal(t, want.Pending, b.Pending)
 				checkJSONStats(t, want.Stats, b.Stats)
-				h := core.Histogram{Zero: b.Histogram.Zero}
+				var buckets []core.Bucket
 				for _, k := range b.Histogram.Buckets {
 					require.Equal(t, core.BucketUpper(int(k.Index)), k.Upper)
-					h.Buckets = append(h.Buckets, core.Bucket{Index: k.Index, Count: k.Count})
+					buckets = append(buckets, core.Bucket{Index: k.Index, Count: k.Count})
 				}
-				require.Equal(t, want.Stats.Histogram, h)
+				require.Equal(t, want.Stats.Histogram, core.NewHistogram(b.Histogram.Zero, buckets))
 				id++
 			}
 		}
