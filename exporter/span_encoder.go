@@ -137,7 +137,7 @@ func (e *spanEncoder) nodes(track, begin, end int) {
 			parent = n.Parent + offset
 		}
 		span := e.beginSite(parent, n.Block, roleNode, n.Stats.Total)
-		e.setStatistics(e.spans[span], &n.Stats)
+		e.setStatistics(e.spans[span], n.Stats)
 		e.finish(span)
 	}
 }
@@ -168,7 +168,7 @@ func (e *spanEncoder) apart(track int, blocks []int) {
 	group := e.begin(track, outsideName, roleGroup, 0)
 	e.finish(group)
 	for _, i := range blocks {
-		d := &e.outside[i]
+		d := e.outside[i]
 		span := e.beginSite(group, i, roleOutside, uint64(max(int64(d.Total), 0)))
 		e.setOutside(e.spans[span], d)
 		e.finish(span)

@@ -48,8 +48,12 @@ var rules = Rules{
 			Folder:   "exporter",
 			Own:      []string{"core"},
 			External: []string{"go.opentelemetry.io/otel", "go.opentelemetry.io/proto/otlp"},
-			TestOnly: []string{"google.golang.org/protobuf"},
+			TestOnly: []string{"google.golang.org/protobuf", module + "/internal/traffic"},
 			Why:      "an exporter turns snapshots into OTLP and back: it takes any Source, never a profiler, and any client, so that the transport is the user's choice",
+		}, {
+			Folder: "internal/traffic",
+			Own:    []string{"core"},
+			Why:    "it makes profiles for tests and benchmarks, which take them as any other",
 		}, {
 			Folder: "internal",
 			Why:    "what is left of internal checks this repository, and looks at it from outside",
