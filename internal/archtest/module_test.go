@@ -132,6 +132,7 @@ func TestDirectRequirements(t *testing.T) {
 		"github.com/stretchr/testify",                       // tests only
 		"go.opentelemetry.io/otel",                          // attribute, codes, and the error handler that problems are reported to
 		"go.opentelemetry.io/otel/exporters/otlp/otlptrace", // the Client that carries tracks; it links no transport
+		"go.opentelemetry.io/otel/metric",                   // the MeterProvider that exporter publishes its own counts to
 		"go.opentelemetry.io/otel/sdk",                      // the SpanProcessor interface and the sampler wrap
 		"go.opentelemetry.io/otel/sdk/metric",               // the Producer interface and its data
 		"go.opentelemetry.io/otel/trace",
