@@ -9,7 +9,7 @@ const (
 	attrRole = "otelprof.role"
 
 	// On spans of a site.
-	attrService  = "otelprof.service" // only in the profile of several services
+	attrService  = "otelprof.service" // only in a profile of several services
 	attrTrack    = "otelprof.track"
 	attrName     = "otelprof.name" // only where it is not the span's name
 	attrKind     = "otelprof.kind" // only where it is not the span's kind
@@ -23,7 +23,7 @@ const (
 	attrErrors = "otelprof.errors"
 	attrTotal  = "otelprof.total"
 	attrSelf   = "otelprof.self"
-	// attrCritical and attrUnsampled are known to a server only.
+	// The part of total on critical paths, and how many calls sampling dropped, in 1024ths.
 	attrCritical  = "otelprof.critical"
 	attrUnsampled = "otelprof.unsampled_1024ths"
 	attrMin       = "otelprof.min"
