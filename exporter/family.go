@@ -21,7 +21,7 @@ const (
 	//	otelprof.duration.squares   sum: the points with all values of otelprof.part add up to the sum of the squares
 	//	otelprof.calls, .errors     monotonic sums
 	//	otelprof.time.total         monotonic sum of the durations
-	//	otelprof.time.self          monotonic sum of the self time: the profile has its exact sum, not its distribution
+	//	otelprof.time.self          monotonic sum of the self time: the profile has no distribution of it (docs/adr/005)
 	//	otelprof.time.critical      monotonic sum; only where critical paths are computed
 	//	otelprof.calls.unsampled    monotonic sum in 1024ths; only where spans say with which probability they were sampled
 	//	otelprof.bytes              monotonic sum; only where the code said how many it processed
