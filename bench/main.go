@@ -94,6 +94,7 @@ var chapters = []struct {
 	{"blocks", blocks},
 	{"snapshot", snapshots},
 	{"memory", memory},
+	{"export", export},
 }
 
 func chapterNames() []string {

@@ -20,7 +20,7 @@ func TestQuick(t *testing.T) {
 	require.Empty(t, stdout.String())
 	text, err := os.ReadFile(out)
 	require.NoError(t, err)
-	for _, title := range []string{"## Targets", "## A span", "## Many goroutines", "## A block", "## A snapshot", "## Memory"} {
+	for _, title := range []string{"## Targets", "## A span", "## Many goroutines", "## A block", "## A snapshot", "## Memory", "## Sending"} {
 		require.Contains(t, string(text), title)
 	}
 	require.Contains(t, string(text), "quick run")
@@ -46,7 +46,7 @@ func TestParse(t *testing.T) {
 		require.Equal(t, c.out, o.out, c.args)
 	}
 	for args, want := range map[string]string{
-		"-only span": `-only names "span", want some of spans, scaling, blocks, snapshot, memory`,
+		"-only span": `-only names "span", want some of spans, scaling, blocks, snapshot, memory, export`,
 		"-rounds 0":  "-rounds is 0, want at least 1",
 		"fast":       `unexpected argument "fast"`,
 		"-fast":      "flag provided but not defined: -fast",

@@ -30,6 +30,19 @@
 //     was. A backend that looks at that bit, as the SDK's own processors do, may drop the span.
 //   - Whoever estimates totals from sampled spans counts kept ones on top. The profile has the totals, exactly.
 //
+// [WithMeterProvider] publishes the counts of [SpanStats] as metrics, each loss with its reason.
+//
+// # The profile as spans
+//
+// [NewTracks] sends the profile of every interval as one synthetic trace, so that the timeline and the flame graph of any
+// tracing backend show it. All statistics are attributes otelprof.*; [ReadSpans] turns them back into the profile. What
+// only a reader needs, such as the histograms, is packed into one attribute of bytes, otelprof.packed. Compressed, a
+// node takes 70 to 190 bytes, the more the more often it was called: BENCHMARKS.md has figures, and [WithTracksMaxNodes]
+// bounds the number of nodes.
+//
+// An outage of the backend loses nothing of the profile: the window after it is longer, and its attribute
+// otelprof.undelivered says how many reports failed.
+//
 // # The profile as metrics
 //
 // A [Producer] gives the profile to any reader of OpenTelemetry's metric SDK, and so to OTLP and to Prometheus:

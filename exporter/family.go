@@ -9,19 +9,21 @@ import (
 // Family is a set of metric names, units and attributes that some consumer expects.
 type Family uint8
 
-// The families of metrics. All but FamilyOtelprof know a site by its name and kind alone: sites that differ in nothing
+// The families of metrics. All but FamilyOtelprof know a site by its service, name and kind alone: sites that differ in nothing
 // else are one series.
 const (
 	// FamilyOtelprof is the family of this project, in nanoseconds. It holds everything that [ReadMetrics] needs to
 	// rebuild the profile exactly. A point has the attributes otelprof.track, span.name, span.kind and, where known,
-	// code.function.name, code.file.path and code.line.number. For every site:
+	// otelprof.service, code.function.name, code.file.path and code.line.number. For every site:
 	//
 	//	otelprof.duration           exponential histogram, with the slowest span and the last error as exemplars
 	//	otelprof.duration.min, .max gauges
 	//	otelprof.duration.squares   sum: the points with all values of otelprof.part add up to the sum of the squares
 	//	otelprof.calls, .errors     monotonic sums
 	//	otelprof.time.total         monotonic sum of the durations
-	//	otelprof.time.self          monotonic sum of the self time: the profile has its exact sum, not its distribution
+	//	otelprof.time.self          monotonic sum of the self time: the profile has no distribution of it (docs/adr/005)
+	//	otelprof.time.critical      monotonic sum; only where critical paths are computed
+	//	otelprof.calls.unsampled    monotonic sum in 1024ths; only where spans say with which probability they were sampled
 	//	otelprof.bytes              monotonic sum; only where the code said how many it processed
 	//	otelprof.active             spans and blocks that are open: a sum that goes up and down
 	//	otelprof.seen.first, .last  gauges: the earliest start and the latest end, in Unix time

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -64,9 +65,9 @@ const (
 
 // metrics returns the metrics of a collection; durations with nil bounds are exponential histograms.
 func (n spanNames) metrics(p *Producer, c *collection, bounds []time.Duration) []metricdata.Metrics {
-	all := p.spans.limit(blockSeries(c, spanSite))
+	all := p.spans.limit(blockSeries(c, spanSite(p.config.service)))
 	for i := range all {
-		all[i].attrs = n.attributes(&all[i], p.config.service)
+		all[i].attrs = n.attributes(&all[i])
 	}
 	duration := metricdata.Metrics{Name: n.duration, Unit: n.unitName, Description: "Durations of spans."}
 	if bounds == nil {
@@ -76,19 +77,33 @@ func (n spanNames) metrics(p *Producer, c *collection, bounds []time.Duration) [
 	}
 	out := []metricdata.Metrics{n.callsMetric(c, all), duration}
 	if n.info != "" {
-		set := attribute.NewSet(n.service.String(p.config.service))
-		out = append(out, gauge(n.info, "", "The service.", []metricdata.DataPoint[int64]{c.point(set, 1)}))
+		out = append(out, n.infoMetric(c, all, p.config.service))
 	}
 	return out
 }
 
+// infoMetric returns a point for the service of the program and for every other that sites name.
+func (n spanNames) infoMetric(c *collection, all []series, service string) metricdata.Metrics {
+	services := []string{service}
+	for i := range all {
+		if s := all[i].key.site.Service; !all[i].overflow && !slices.Contains(services, s) {
+			services = append(services, s)
+		}
+	}
+	points := make([]metricdata.DataPoint[int64], len(services))
+	for i, s := range services {
+		points[i] = c.point(attribute.NewSet(n.service.String(s)), 1)
+	}
+	return gauge(n.info, "", "The service.", points)
+}
+
 // attributes returns what identifies a point, but for the status.
-func (n spanNames) attributes(x *series, service string) attribute.Set {
+func (n spanNames) attributes(x *series) attribute.Set {
 	if x.overflow {
 		return overflowSet
 	}
 	site := x.key.site
-	return attribute.NewSet(n.service.String(service), n.spanName.String(site.Name), n.spanKind.String(kindText(site.Kind)))
+	return attribute.NewSet(n.service.String(site.Service), n.spanName.String(site.Name), n.spanKind.String(kindText(site.Kind)))
 }
 
 // callsMetric splits the calls by status. A status without calls has no point, and the overflow has no status.

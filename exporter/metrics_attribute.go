@@ -11,6 +11,7 @@ import (
 
 // The attributes of points.
 const (
+	// serviceKey is the service of a site, in a profile of several.
 	serviceKey  = attribute.Key("otelprof.service")
 	trackKey    = attribute.Key("otelprof.track")
 	spanNameKey = attribute.Key("span.name")

@@ -165,7 +165,8 @@ func WithUnsampledExemplars() ProducerOption {
 	})
 }
 
-// WithServiceName sets the service name in the points of the families that have one there. The default is that of
+// WithServiceName sets the service name in the points of the families that have one there, for sites that name no
+// service of their own. The default is that of
 // resource.Default: OTEL_SERVICE_NAME, or what stands for it.
 func WithServiceName(name string) ProducerOption {
 	return producerOptionFunc(func(c producerConfig) producerConfig {

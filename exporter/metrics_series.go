@@ -63,12 +63,15 @@ func blockSeries(c *collection, key func(core.Site) core.Site) []series {
 // wholeSite is the key of families that show every site on its own.
 func wholeSite(s core.Site) core.Site { return s }
 
-// spanSite is the key of families that know spans by name and kind. A block without a span counts as internal.
-func spanSite(s core.Site) core.Site {
-	if s.Kind > core.KindConsumer {
-		s.Kind = core.KindInternal
+// spanSite returns the key of families that know spans by service, name and kind. A site that names no service is of the
+// one given; a block without a span counts as internal.
+func spanSite(service string) func(core.Site) core.Site {
+	return func(s core.Site) core.Site {
+		if s.Kind > core.KindConsumer {
+			s.Kind = core.KindInternal
+		}
+		return core.Site{Service: cmp.Or(s.Service, service), Name: s.Name, Kind: s.Kind}
 	}
-	return core.Site{Name: s.Name, Kind: s.Kind}
 }
 
 // validSite makes the texts of a site valid UTF-8, without which a whole request cannot be encoded.

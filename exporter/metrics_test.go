@@ -115,6 +115,25 @@ func TestSpanMetricsFamilies(t *testing.T) {
 	require.Len(t, find(got, "traces.span.metrics.duration").(metricdata.Histogram[float64]).DataPoints[0].Bounds, 16)
 }
 
+// TestSitesOfServices: in a profile of several services each site has its own, and those that name none have the producer's.
+func TestSitesOfServices(t *testing.T) {
+	a, err := core.New(core.Config{})
+	require.NoError(t, err)
+	for _, service := range []string{"bank", "", "bank", "shop", "cart"} {
+		record(a, core.Site{Service: service, Name: "pay"}, time.Second, false, 0)
+	}
+	p := NewProducer(a, WithFamilies(FamilyOtelprof, FamilyTempo), WithServiceName("shop"))
+	got := produce(t, p)
+	require.Equal(t, map[attribute.Set]int64{set("service", "shop"): 1, set("service", "bank"): 1, set("service", "cart"): 1},
+		values(t, got, "traces_target_info"))
+	pay := func(service string) attribute.Set {
+		return set("service", service, "span_name", "pay", "span_kind", "SPAN_KIND_UNSPECIFIED", "status_code", "STATUS_CODE_UNSET")
+	}
+	require.Equal(t, map[attribute.Set]int64{pay("shop"): 2, pay("bank"): 2, pay("cart"): 1},
+		values(t, got, "traces_spanmetrics_calls_total"))
+	require.Len(t, values(t, got, "otelprof.calls"), 4)
+}
+
 func TestOtelprofFamily(t *testing.T) {
 	a := observe(t)
 	a.SetTrackEnabled("job", false)

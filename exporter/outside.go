@@ -14,15 +14,75 @@ import (
 // nodeSums returns the merged statistics of the nodes of every block, and whether it has any.
 func nodeSums(s *core.Snapshot) (sums []core.Stats, inTree []bool) {
 	sums, inTree = make([]core.Stats, len(s.Blocks)), make([]bool, len(s.Blocks))
+	nodes := make([][]int, len(s.Blocks))
 	for i := range s.Nodes {
-		n := &s.Nodes[i]
-		if inTree[n.Block] {
-			sums[n.Block] = sums[n.Block].Merge(n.Stats)
-		} else {
-			sums[n.Block], inTree[n.Block] = n.Stats, true
+		block := s.Nodes[i].Block
+		nodes[block] = append(nodes[block], i)
+	}
+	var counts denseCounts
+	for block, list := range nodes {
+		inTree[block] = len(list) > 0
+		for _, i := range list {
+			sums[block] = mergeInto(&counts, sums[block], s.Nodes[i].Stats)
 		}
+		sums[block].Histogram = sums[block].Histogram.Merge(core.NewHistogram(0, counts.take()))
 	}
 	return sums, inTree
+}
+
+// mergeInto merges o into s, but its buckets into counts as far as they fit. To merge 30 sparse histograms one after
+// the other would make 29 that nobody needs.
+func mergeInto(counts *denseCounts, s, o core.Stats) core.Stats {
+	if counts.add(o.Histogram.Buckets()) {
+		o.Histogram = core.Histogram{Zero: o.Histogram.Zero}
+	}
+	return s.Merge(o)
+}
+
+// denseCounts are the counts of buckets in place.
+type denseCounts struct {
+	counts [1 + 64<<core.Scale]uint64
+	// begin and end are the part that is in use.
+	begin, end int
+}
+
+// add adds buckets in ascending order, if all are in the range of core.BucketIndex, which is from -1 on.
+func (d *denseCounts) add(buckets []core.Bucket) bool {
+	if len(buckets) == 0 {
+		return true
+	}
+	first, last := int(buckets[0].Index)+1, int(buckets[len(buckets)-1].Index)+1
+	if first < 0 || last >= len(d.counts) {
+		return false
+	}
+	if d.begin == d.end {
+		d.begin, d.end = first, last+1
+	}
+	d.begin, d.end = min(d.begin, first), max(d.end, last+1)
+	for _, b := range buckets {
+		d.counts[b.Index+1] = addSaturating(d.counts[b.Index+1], b.Count)
+	}
+	return true
+}
+
+// take returns what is not 0 and empties the counts.
+func (d *denseCounts) take() []core.Bucket {
+	used := d.counts[d.begin:d.end]
+	n := 0
+	for _, count := range used {
+		if count > 0 {
+			n++
+		}
+	}
+	out := make([]core.Bucket, 0, n)
+	for i, count := range used {
+		if count > 0 {
+			out = append(out, core.Bucket{Index: int32(d.begin + i - 1), Count: count})
+		}
+	}
+	clear(used)
+	d.begin, d.end = 0, 0
+	return out
 }
 
 // outsideOf returns the sums of block less those of its nodes, modulo 2^64. What is no sum, such as the extremes and

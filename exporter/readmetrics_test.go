@@ -78,7 +78,7 @@ func withoutZero(s *core.Snapshot) *core.Snapshot {
 
 // exactPart is what windows add up to exactly; extremes of windows are bounds.
 func exactPart(s core.Stats) string {
-	return fmt.Sprint(s.Count, s.Errors, s.Total, s.Self, s.SumSquares, s.Bytes, s.Last, s.Histogram, s.Slowest.Duration, s.LastError)
+	return fmt.Sprint(s.Count, s.Errors, s.Total, s.Self, s.Critical, s.Unsampled, s.SumSquares, s.Bytes, s.Last, s.Histogram.Zero, s.Histogram.Buckets(), s.Slowest.Duration, s.LastError)
 }
 
 func TestReadMetricsSaturatedSums(t *testing.T) {

@@ -24,9 +24,10 @@ const (
 // times. Other spans are ignored; the order of spans and their distribution over resources do not matter, and a span
 // that is there twice, as after a retry, counts once.
 //
-// A profile comes back as it was, with two exceptions. Nodes that the report folded come back as nodes of
-// [OtherSite]. And in a window between two states of a profile, what Stats.Sub only estimates of a block (extremes,
-// first moment and exemplars) is merged from the estimates of its nodes. Times are in UTC.
+// A profile comes back as it was, with three exceptions. Nodes that the report folded come back as nodes of
+// [OtherSite]. Of exemplars those come back that the report has links to. And in a window between two states of a
+// profile, what Stats.Sub only estimates of a block (extremes, first moment and exemplars) is merged from the estimates
+// of its nodes. Times are in UTC.
 //
 // The error names the traces that cannot be read: damaged, incomplete, contradictory, of another version, or over a limit.
 // The profiles of all others are returned with it.
@@ -140,7 +141,7 @@ func (t *profileTrace) read(budget *spanBudget) (*core.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &treeReader{trace: t, budget: budget, blocks: map[core.Site]*core.Block{}, apart: map[core.Site]bool{}}
+	r := &treeReader{trace: t, budget: budget, start: startOf(s), blocks: map[core.Site]*core.Block{}, apart: map[core.Site]bool{}}
 	if err := r.read(); err != nil {
 		return nil, err
 	}

@@ -32,6 +32,15 @@ func readText(kv *commonpb.KeyValue) (string, error) {
 	return v.StringValue, nil
 }
 
+// readBytes returns the bytes in an attribute.
+func readBytes(kv *commonpb.KeyValue) ([]byte, error) {
+	v, ok := kv.GetValue().GetValue().(*commonpb.AnyValue_BytesValue)
+	if !ok {
+		return nil, fmt.Errorf("attribute %.100q is not of bytes", kv.GetKey())
+	}
+	return v.BytesValue, nil
+}
+
 // readList returns the elements of an attribute that is a list.
 func readList[T any](kv *commonpb.KeyValue, read func(*commonpb.KeyValue) (T, error)) ([]T, error) {
 	v, ok := kv.GetValue().GetValue().(*commonpb.AnyValue_ArrayValue)

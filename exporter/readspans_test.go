@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -36,13 +37,45 @@ func spansOf(t testing.TB, w *window, r *rand.Rand) []*tracepb.ResourceSpans {
 	return out
 }
 
-// requireRoundTrip returns what ReadSpans makes of a profile.
+// requireRoundTrip reads back what was written of a profile.
 func requireRoundTrip(t testing.TB, want *core.Snapshot, r *rand.Rand) {
 	t.Helper()
-	got, err := ReadSpans(spansOf(t, &window{profile: want}, r))
+	got, err := ReadSpans(spansOf(t, &window{profile: want, unsampledLinks: true}, r))
 	require.NoError(t, err)
 	require.Len(t, got, 1)
 	requireSameProfile(t, want, got[0])
+	got, err = ReadSpans(spansOf(t, &window{profile: want}, r))
+	require.NoError(t, err)
+	requireSameProfile(t, linkedOnly(want), got[0])
+}
+
+// linkedOnly returns a profile without the exemplars that are not sampled.
+func linkedOnly(s *core.Snapshot) *core.Snapshot {
+	out := *s
+	out.Nodes, out.Blocks = slices.Clone(s.Nodes), slices.Clone(s.Blocks)
+	var all []*core.Stats
+	for i := range out.Nodes {
+		all = append(all, &out.Nodes[i].Stats)
+	}
+	for i := range out.Blocks {
+		all = append(all, &out.Blocks[i].Stats)
+	}
+	for _, stats := range all {
+		for _, e := range []*core.Exemplar{&stats.Slowest, &stats.LastError} {
+			if !e.Sampled {
+				*e = core.Exemplar{}
+			}
+		}
+	}
+	sums, inTree := nodeSums(&out)
+	for i := range out.Blocks {
+		b := &out.Blocks[i].Stats
+		// What is not outside of the tree is read as the sum of the nodes.
+		if d := outsideOf(b, &sums[i]); inTree[i] && isNothing(&d) && b.Active == 0 {
+			b.Slowest, b.LastError = sums[i].Slowest, sums[i].LastError
+		}
+	}
+	return &out
 }
 
 // fromNodes returns a difference with the estimates of its blocks replaced by those of their nodes.
@@ -125,8 +158,8 @@ func TestReadSpansOfSeveralWindows(t *testing.T) {
 	got, err := ReadSpans(spans)
 	require.NoError(t, err)
 	require.Len(t, got, 2)
-	requireSameProfile(t, first, got[0])
-	requireSameProfile(t, second, got[1])
+	requireSameProfile(t, linkedOnly(first), got[0])
+	requireSameProfile(t, linkedOnly(second), got[1])
 }
 
 // sample returns the spans of a small profile: the window, the track and the path a, b, with something outside.
@@ -168,6 +201,35 @@ func withAttr(key string, value *commonpb.AnyValue) func(*tracepb.Span) {
 			}
 		}
 		span.Attributes = append(span.Attributes, &commonpb.KeyValue{Key: key, Value: value})
+	}
+}
+
+func without(key string) func(*tracepb.Span) {
+	return func(span *tracepb.Span) {
+		span.Attributes = slices.DeleteFunc(span.Attributes, func(kv *commonpb.KeyValue) bool { return kv.Key == key })
+	}
+}
+
+// packedBytes changes the packed statistics of a span.
+func packedBytes(change func([]byte) []byte) func(*tracepb.Span) {
+	return func(span *tracepb.Span) {
+		for _, kv := range span.Attributes {
+			if kv.Key == attrPacked {
+				kv.Value.Value = &commonpb.AnyValue_BytesValue{BytesValue: change(slices.Clone(kv.Value.GetBytesValue()))}
+			}
+		}
+	}
+}
+
+// repacked changes the statistics of a node and packs them again.
+func repacked(change func(*core.Stats)) func(*tracepb.Span) {
+	return func(span *tracepb.Span) {
+		s, err := readStatistics(span, packing{}, &spanBudget{buckets: 99})
+		if err != nil {
+			panic(err)
+		}
+		change(&s)
+		packedBytes(func([]byte) []byte { return packing{}.pack(&s) })(span)
 	}
 }
 
@@ -231,19 +293,30 @@ func TestReadSpansRefuses(t *testing.T) {
 		{"count as text", b, withAttr(attrCount, aText("1")), `attribute "otelprof.count" is not an integer`},
 		{"more errors than calls", b, withAttr(attrErrors, anInt(2)), "2 errors in 1 observations"},
 		{"too large a count", b, withAttr(attrCount, anInt(3)), "a total of 50 ns in 3 observations"},
-		{"buckets without counts", b, withAttr(attrBuckets, ints(1, 2)), "2 buckets, but 0 counts"},
-		{"buckets out of order", b, both(withAttr(attrBuckets, ints(5, 0)), withAttr(attrBucketCounts, ints(1, 1))), "step of 0 to bucket 5"},
-		{"bucket out of range", b, both(withAttr(attrBuckets, ints(9000)), withAttr(attrBucketCounts, ints(1))), "bucket index 9000"},
-		{"bucket far out of range", b, both(withAttr(attrBuckets, ints(1<<62)), withAttr(attrBucketCounts, ints(1))), "step of"},
-		{"squares", b, withAttr(attrSquares, aText("many")), "is not a decimal number"},
-		{"squares as number", b, withAttr(attrSquares, anInt(1)), "is not a string"},
-		{"trace id of an exemplar", b, withAttr("otelprof.slowest.trace_id", aText("12")), "has 2 characters, want 32"},
-		{"span id of an exemplar", b, withAttr("otelprof.last_error.span_id", aText("x123456789abcdef")), "invalid byte"},
-		{"id of an exemplar as number", b, withAttr("otelprof.slowest.trace_id", anInt(1)), "is not a string"},
+		{"packed as text", b, withAttr(attrPacked, aText("1")), `attribute "otelprof.packed" is not of bytes`},
+		{"packed is missing", b, without(attrPacked), `attribute "otelprof.packed": it is missing`},
+		{"packed outside is missing", outside, without(attrPacked), "it is missing"},
+		{"packed ends", b, packedBytes(func(p []byte) []byte { return p[:len(p)-1] }), "it ends too early"},
+		{"packed goes on", b, packedBytes(func(p []byte) []byte { return append(p, 0) }), "it goes on after its end"},
+		{"bit after the end", b, packedBytes(func(p []byte) []byte { p[len(p)-1] |= 1; return p }), "it goes on after its end"},
+		{"packed without its link", a, func(s *tracepb.Span) { s.Links = nil }, "it does not fit to the links"},
+		{"link that is not packed", b, func(s *tracepb.Span) {
+			s.Links = []*tracepb.Span_Link{{TraceId: s.TraceId, SpanId: s.SpanId, Attributes: []*commonpb.KeyValue{{Key: attrExemplar, Value: aText(exemplarLastError)}}}}
+		}, "it does not fit to the links"},
+		{"bucket out of range", b, repacked(func(s *core.Stats) { s.Histogram = core.NewHistogram(0, []core.Bucket{{Index: 9000, Count: 1}}) }), "bucket index 9000"},
+		{"bucket far out of range", b, repacked(func(s *core.Stats) {
+			s.Histogram = core.NewHistogram(0, []core.Bucket{{Index: math.MaxInt32, Count: 1}})
+		}), "bucket 33128"},
+		{"bucket beyond", b, repacked(func(s *core.Stats) {
+			s.Histogram = core.NewHistogram(0, []core.Bucket{{Index: 9, Count: 1}, {Index: math.MaxInt32, Count: 1}})
+		}), "bucket 32776"},
+		{"first after last", b, repacked(func(s *core.Stats) { s.First = s.Last + 1 }), "the earliest start is after the latest end"},
 		{"link without ids", a, func(s *tracepb.Span) { s.Links[0].SpanId = nil }, "an exemplar has no usable ids"},
 		{"link with a number", a, func(s *tracepb.Span) { s.Links[0].Attributes[0].Value = anInt(1) }, "is not a string"},
 		{"outside without a site", outside, withAttr(attrTrack, anInt(1)), "is not a string"},
-		{"outside twice", group, both(withAttr(attrRole, aText(roleOutside)), withAttr(attrTrack, aText("t")), func(s *tracepb.Span) { s.Name, s.Kind = "pending", 0 }), "its site has another such span"},
+		{"outside twice", group, both(withAttr(attrRole, aText(roleOutside)), withAttr(attrTrack, aText("t")),
+			withAttr(attrPacked, &commonpb.AnyValue{Value: &commonpb.AnyValue_BytesValue{BytesValue: packing{outside: true}.pack(&core.Stats{})}}),
+			func(s *tracepb.Span) { s.Name, s.Kind = "pending", 0 }), "its site has another such span"},
 		{"outside does not add up", outside, withAttr(attrCount, anInt(5)), "5 observations, but 1 in the histogram"},
 		{"outside below nothing", outside, withAttr(attrCount, anInt(-5)), "observations, but"},
 	} {
@@ -315,7 +388,7 @@ func FuzzReadSpans(f *testing.F) {
 		for _, s := range got {
 			// What is accepted is a profile, and is written and read again as the same.
 			require.NoError(t, s.Validate())
-			spans, _ := encodeWindow(&window{profile: s}, core.TraceID{1}, 1)
+			spans, _ := encodeWindow(&window{profile: s, unsampledLinks: true}, core.TraceID{1}, 1)
 			again, err := ReadSpans([]*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: spans}}}})
 			require.NoError(t, err)
 			requireSameProfile(t, s, again[0])

@@ -13,6 +13,8 @@ import (
 type treeReader struct {
 	trace  *profileTrace
 	budget *spanBudget
+	// start is that of the window in Unix nanoseconds.
+	start int64
 	// branches are the nodes; blocks get their statistics at the end, until then those of outside spans.
 	branches []branch
 	blocks   map[core.Site]*core.Block
@@ -53,7 +55,7 @@ func (r *treeReader) node(p *profileSpan, at []int) error {
 	if err != nil {
 		return err
 	}
-	stats, err := readStatistics(p.Span, r.budget)
+	stats, err := readStatistics(p.Span, packing{start: r.start}, r.budget)
 	if err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func (r *treeReader) outside(p *profileSpan) error {
 		return errors.New("its site has another such span")
 	}
 	r.apart[site] = true
-	b.Stats, err = readOutside(p.Span, r.budget)
+	b.Stats, err = readStatistics(p.Span, packing{start: r.start, outside: true}, r.budget)
 	return err
 }
 

@@ -9,7 +9,7 @@ const (
 	attrRole = "otelprof.role"
 
 	// On spans of a site.
-	attrService  = "otelprof.service" // only in the profile of several services
+	attrService  = "otelprof.service" // only in a profile of several services
 	attrTrack    = "otelprof.track"
 	attrName     = "otelprof.name" // only where it is not the span's name
 	attrKind     = "otelprof.kind" // only where it is not the span's kind
@@ -23,7 +23,7 @@ const (
 	attrErrors = "otelprof.errors"
 	attrTotal  = "otelprof.total"
 	attrSelf   = "otelprof.self"
-	// attrCritical and attrUnsampled are known to a server only.
+	// The part of total on critical paths, and how many calls sampling dropped, in 1024ths.
 	attrCritical  = "otelprof.critical"
 	attrUnsampled = "otelprof.unsampled_1024ths"
 	attrMin       = "otelprof.min"
@@ -31,25 +31,9 @@ const (
 	attrMean      = "otelprof.mean"
 	attrBytes     = "otelprof.bytes"
 	attrActive    = "otelprof.active"
-	attrFirst     = "otelprof.first"
-	attrLast      = "otelprof.last"
-	// attrSquares is a decimal string: it can have 39 digits. It is left out where all durations are the same.
-	attrSquares = "otelprof.sum_squares"
-	// The histogram: how many durations were 0, and the other non-empty buckets at core.Scale. attrBuckets holds the
-	// index of the first and from there the distance of each index to the one before; attrBucketCounts their counts.
-	// They are left out where a single bucket holds everything: that of the maximum.
-	attrZero         = "otelprof.histogram.zero"
-	attrBuckets      = "otelprof.histogram.buckets"
-	attrBucketCounts = "otelprof.histogram.counts"
 
-	// Exemplars that a tracing backend can be expected to have are links with attrExemplar; the ids of the others
-	// are attributes that begin with the value of attrExemplar.
-	attrExemplar  = "otelprof.exemplar"
-	suffixTraceID = ".trace_id"
-	suffixSpanID  = ".span_id"
-	// Only where they are not the maximum and the latest end.
-	suffixDuration = ".duration"
-	suffixTime     = ".time"
+	// Exemplars that a tracing backend can be expected to have are links with attrExemplar.
+	attrExemplar = "otelprof.exemplar"
 
 	// On the window's span.
 	attrVersion        = "otelprof.version"
@@ -157,6 +141,13 @@ func (a *attributes) textValue(text string) *commonpb.AnyValue {
 func (a *attributes) int(key string, n int64) *commonpb.KeyValue { return a.pair(key, a.intValue(n)) }
 
 func (a *attributes) text(key, text string) *commonpb.KeyValue { return a.pair(key, a.textValue(text)) }
+
+func (a *attributes) bytes(key string, data []byte) *commonpb.KeyValue {
+	v := a.value()
+	v.Value = &commonpb.AnyValue_BytesValue{BytesValue: data}
+	a.size += len(data)
+	return a.pair(key, v)
+}
 
 func (a *attributes) list(key string, list []*commonpb.AnyValue) *commonpb.KeyValue {
 	v := a.value()

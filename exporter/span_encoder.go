@@ -104,26 +104,32 @@ func (e *spanEncoder) tracks() {
 	at := 0
 	for _, t := range s.Tracks() {
 		roots := at
-		for at < len(s.Nodes) && (s.Nodes[at].Parent >= 0 || isOf(s.Site(s.Nodes[at]), t)) {
+		for at < len(s.Nodes) && (s.Nodes[at].Parent >= 0 || isOf(s.Site(s.Nodes[at]), &t)) {
 			at++
 		}
 		var apart []int
-		for len(outside) > 0 && isOf(s.Blocks[outside[0]].Site, t) {
+		for len(outside) > 0 && isOf(s.Blocks[outside[0]].Site, &t) {
 			apart, outside = append(apart, outside[0]), outside[1:]
 		}
 		if roots == at && len(apart) == 0 {
 			continue // all of it is below other tracks
 		}
-		track := e.begin(0, t.Name, roleTrack, 0)
-		e.add(e.spans[track], e.text(attrTrack, t.Name))
-		if t.Service != "" {
-			e.add(e.spans[track], e.text(attrService, t.Service))
-		}
+		track := e.begin(0, trackName(&t), roleTrack, 0)
+		e.spans[track].Attributes = append(e.spans[track].Attributes, e.trackAttributes(t.Service, t.Name)...)
 		e.setSummary(e.spans[track], &t.Stats)
 		e.finish(track)
 		e.nodes(track, roots, at)
 		e.apart(track, apart)
 	}
+}
+
+func isOf(s core.Site, t *core.Track) bool { return s.Service == t.Service && s.Track == t.Name }
+
+func trackName(t *core.Track) string {
+	if t.Service == "" {
+		return t.Name
+	}
+	return t.Service + ": " + t.Name
 }
 
 // nodes adds the nodes from index begin to end, whose roots stand below the span of a track.
@@ -137,7 +143,7 @@ func (e *spanEncoder) nodes(track, begin, end int) {
 			parent = n.Parent + offset
 		}
 		span := e.beginSite(parent, n.Block, roleNode, n.Stats.Total)
-		e.setStatistics(e.spans[span], &n.Stats)
+		e.setStatistics(e.spans[span], n.Stats)
 		e.finish(span)
 	}
 }
@@ -157,9 +163,6 @@ func (e *spanEncoder) findOutside() []int {
 	return list
 }
 
-// isOf reports whether a site belongs to a track.
-func isOf(s core.Site, t core.Track) bool { return s.Track == t.Name && s.Service == t.Service }
-
 // apart adds what blocks have besides their nodes.
 func (e *spanEncoder) apart(track int, blocks []int) {
 	if len(blocks) == 0 {
@@ -168,7 +171,7 @@ func (e *spanEncoder) apart(track int, blocks []int) {
 	group := e.begin(track, outsideName, roleGroup, 0)
 	e.finish(group)
 	for _, i := range blocks {
-		d := &e.outside[i]
+		d := e.outside[i]
 		span := e.beginSite(group, i, roleOutside, uint64(max(int64(d.Total), 0)))
 		e.setOutside(e.spans[span], d)
 		e.finish(span)
@@ -192,11 +195,16 @@ func (e *spanEncoder) beginSite(parent, block int, role string, total uint64) in
 	return i
 }
 
-func (e *spanEncoder) siteAttributes(s core.Site) []*commonpb.KeyValue {
-	list := []*commonpb.KeyValue{e.text(attrTrack, s.Track)}
-	if s.Service != "" {
-		list = append(list, e.text(attrService, s.Service))
+func (e *spanEncoder) trackAttributes(service, track string) []*commonpb.KeyValue {
+	list := []*commonpb.KeyValue{}
+	if service != "" {
+		list = append(list, e.text(attrService, service))
 	}
+	return append(list, e.text(attrTrack, track))
+}
+
+func (e *spanEncoder) siteAttributes(s core.Site) []*commonpb.KeyValue {
+	list := e.trackAttributes(s.Service, s.Track)
 	if s.Name == "" {
 		list = append(list, e.text(attrName, ""))
 	}

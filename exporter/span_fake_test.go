@@ -124,7 +124,7 @@ func endSpans(p *SpanProcessor, from, n int) (names []string) {
 func requireBalance(t testing.TB, s SpanStats) {
 	t.Helper()
 	require.Equal(t, s.Received, s.Exported+s.Lost.Total()+s.Queued+s.Exporting, "%+v", s)
-	require.LessOrEqual(t, s.Late, s.Lost.TimedOut+s.Lost.ShutDown+s.Lost.Failed+s.Lost.Panicked)
+	require.LessOrEqual(t, s.Late, s.Lost.TimedOut+s.Lost.ShutDown+s.Lost.Failed+s.Lost.Rejected+s.Lost.Panicked)
 	require.LessOrEqual(t, s.Queued, s.Capacity)
 }
 

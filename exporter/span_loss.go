@@ -14,13 +14,7 @@ import (
 //
 // Spans that are not sampled and not kept are nobody's loss and not in here.
 //
-// OpenTelemetry's conventions for an SDK's own metrics have names for these counts, for when they are published:
-//
-//	otel.sdk.processor.span.processed       Exported and the fields of Lost; error.type tells which, queue_full for one
-//	otel.sdk.processor.span.queue.size      Queued
-//	otel.sdk.processor.span.queue.capacity  Capacity
-//	otel.sdk.exporter.span.exported         Exported, and Lost by the exporter's doing, with error.type
-//	otel.sdk.exporter.span.inflight         Exporting
+// [WithMeterProvider] publishes them as metrics.
 type SpanStats struct {
 	// Received is how many spans were to be exported: those sampled and those kept.
 	Received uint64
@@ -44,8 +38,10 @@ type SpanStats struct {
 type SpanLoss struct {
 	// QueueFull is how many spans found the queue full.
 	QueueFull uint64
-	// Failed is how many spans the exporter returned an error for, or the backend rejected.
+	// Failed is how many spans the exporter returned an error for.
 	Failed uint64
+	// Rejected is how many spans the backend turned down of exports that it took otherwise.
+	Rejected uint64
 	// TimedOut is how many spans were in exports that took longer than the export timeout.
 	TimedOut uint64
 	// Panicked is how many spans were in exports that panicked.
@@ -56,7 +52,7 @@ type SpanLoss struct {
 
 // Total returns the sum over all reasons.
 func (l SpanLoss) Total() uint64 {
-	return l.QueueFull + l.Failed + l.TimedOut + l.Panicked + l.ShutDown
+	return l.QueueFull + l.Failed + l.Rejected + l.TimedOut + l.Panicked + l.ShutDown
 }
 
 // Sub returns the loss since the earlier moment when it was o.
@@ -87,6 +83,7 @@ type lossReason int
 const (
 	lostQueueFull lossReason = iota
 	lostFailed
+	lostRejected
 	lostTimedOut
 	lostPanicked
 	lostShutDown
@@ -94,11 +91,11 @@ const (
 )
 
 func (r lossReason) String() string {
-	return [...]string{"queue full", "export failed", "export timed out", "export panicked", "shut down"}[r]
+	return [...]string{"queue full", "export failed", "rejected", "export timed out", "export panicked", "shut down"}[r]
 }
 
 func (l *SpanLoss) of(r lossReason) *uint64 {
-	return [...]*uint64{&l.QueueFull, &l.Failed, &l.TimedOut, &l.Panicked, &l.ShutDown}[r]
+	return [...]*uint64{&l.QueueFull, &l.Failed, &l.Rejected, &l.TimedOut, &l.Panicked, &l.ShutDown}[r]
 }
 
 // Stats returns the current counts.

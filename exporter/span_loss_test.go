@@ -16,11 +16,11 @@ import (
 
 func TestSpanLossText(t *testing.T) {
 	require.Equal(t, "no spans lost", SpanLoss{}.String())
-	l := SpanLoss{QueueFull: 1, Failed: 2, TimedOut: 3, Panicked: 4, ShutDown: 5}
-	require.EqualValues(t, 15, l.Total())
-	require.Equal(t, "15 spans lost (queue full 1, export failed 2, export timed out 3, export panicked 4, shut down 5)", l.String())
-	require.Equal(t, SpanLoss{QueueFull: 1, ShutDown: 1}, l.Sub(SpanLoss{0, 2, 3, 4, 4}))
-	require.EqualValues(t, 15, l.Total(), "Sub changed its receiver")
+	l := SpanLoss{QueueFull: 1, Failed: 2, Rejected: 6, TimedOut: 3, Panicked: 4, ShutDown: 5}
+	require.EqualValues(t, 21, l.Total())
+	require.Equal(t, "21 spans lost (queue full 1, export failed 2, rejected 6, export timed out 3, export panicked 4, shut down 5)", l.String())
+	require.Equal(t, SpanLoss{QueueFull: 1, ShutDown: 1}, l.Sub(SpanLoss{0, 2, 6, 3, 4, 4}))
+	require.EqualValues(t, 21, l.Total(), "Sub changed its receiver")
 }
 
 // recorder notes the reports of losses with their time.

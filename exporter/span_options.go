@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
@@ -27,6 +28,7 @@ type spanConfig struct {
 	lossHandler               func(SpanLoss, error)
 	keep                      func(sdktrace.ReadOnlySpan) bool
 	exemplars                 Source
+	meters                    metric.MeterProvider // nil: none
 }
 
 // The defaults are those that OpenTelemetry specifies for batch processors. The queue is allocated at once.

@@ -89,6 +89,7 @@ func NewSpanProcessor(exp sdktrace.SpanExporter, opts ...SpanOption) *SpanProces
 		p.held = newHeldSpans(c.exemplars)
 	}
 	p.exports, p.giveUp = context.WithCancelCause(context.Background())
+	p.publish()
 	go p.work()
 	return p
 }

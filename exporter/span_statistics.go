@@ -1,43 +1,44 @@
 package exporter
 
 import (
-	"encoding/hex"
+	"bytes"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/stichotrope/stichotrope-go/core"
+	"go.opentelemetry.io/otel/trace"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
-// setStatistics shows statistics on a span, complete and exact. What follows from the rest is left out: a profile
-// with a node for each of 10 000 paths would otherwise be twice as large.
-func (a *attributes) setStatistics(span *tracepb.Span, s *core.Stats) {
-	a.setSums(span, s)
-	if isSingle(s) {
-		a.addNonZero(span, attrLast, s.Last)
-		a.setExemplars(span, s)
-	} else if s.Count > 0 {
-		a.setDistribution(span, s)
-		a.setExtremes(span, s)
+// setStatistics shows statistics on a span.
+func (e *spanEncoder) setStatistics(span *tracepb.Span, s core.Stats) {
+	e.setSums(span, &s)
+	if s.Count == 0 {
+		return
 	}
-	if !sameBucket(s) {
-		a.setHistogram(span, s.Histogram)
+	if !isSingle(&s) {
+		e.setDistribution(span, &s)
+		e.setExtremes(span, &s)
 	}
-	if s.SumSquares != squaresOfEqual(s) {
-		a.add(span, a.text(attrSquares, s.SumSquares.String()))
-	}
+	e.setRest(span, &s, false)
 }
 
 // setOutside shows the difference between a block and its nodes.
-func (a *attributes) setOutside(span *tracepb.Span, d *core.Stats) {
-	a.setSums(span, d)
-	a.setExtremes(span, d)
-	a.addNonZero(span, attrActive, d.Active)
-	a.setHistogram(span, d.Histogram)
-	if d.SumSquares != (core.Uint128{}) {
-		a.add(span, a.text(attrSquares, signedText(d.SumSquares)))
-	}
+func (e *spanEncoder) setOutside(span *tracepb.Span, d core.Stats) {
+	e.setSums(span, &d)
+	e.setExtremes(span, &d)
+	e.addNonZero(span, attrActive, d.Active)
+	e.setRest(span, &d, true)
+}
+
+// setRest adds the links to the exemplars and what is packed. The exemplars without a link are removed from s.
+func (e *spanEncoder) setRest(span *tracepb.Span, s *core.Stats, outside bool) {
+	e.setLink(span, exemplarSlowest, &s.Slowest)
+	e.setLink(span, exemplarLastError, &s.LastError)
+	p := packing{start: startOf(e.window.profile), outside: outside}
+	e.add(span, e.bytes(attrPacked, p.pack(s)))
 }
 
 // setSummary shows what a person wants to know of the sum of several sites.
@@ -95,14 +96,24 @@ func wholeNumber(f float64) int64 {
 func (a *attributes) setExtremes(span *tracepb.Span, s *core.Stats) {
 	a.addNonZero(span, attrMin, int64(s.Min))
 	a.addNonZero(span, attrMax, int64(s.Max))
-	a.add(span, a.int(attrFirst, s.First))
-	a.addNonZero(span, attrLast, s.Last)
-	a.setExemplars(span, s)
 }
 
-func (a *attributes) setExemplars(span *tracepb.Span, s *core.Stats) {
-	a.setExemplar(span, exemplarSlowest, &s.Slowest, s)
-	a.setExemplar(span, exemplarLastError, &s.LastError, s)
+// setLink links to an exemplar that a tracing backend can be expected to have. Any other is removed: the link would lead
+// nowhere, and the random ids of 10 000 nodes would be a quarter of a report.
+func (e *spanEncoder) setLink(span *tracepb.Span, role string, x *core.Exemplar) {
+	if !x.Sampled && !e.window.unsampledLinks || x.Trace == (core.TraceID{}) || x.Span == (core.SpanID{}) {
+		*x = core.Exemplar{}
+		return
+	}
+	link := &tracepb.Span_Link{
+		TraceId: bytes.Clone(x.Trace[:]), SpanId: bytes.Clone(x.Span[:]),
+		Attributes: []*commonpb.KeyValue{e.text(attrExemplar, role)},
+	}
+	if x.Sampled {
+		link.Flags = uint32(trace.FlagsSampled)
+	}
+	span.Links = append(span.Links, link)
+	e.size += 2 * overheadOfPair
 }
 
 // isSingle reports whether the extremes and the first moment follow from a count of 1, the total and the last moment.
@@ -110,61 +121,10 @@ func isSingle(s *core.Stats) bool {
 	return s.Count == 1 && s.Min == s.Total && s.Max == s.Total && s.First == s.Last-int64(s.Total)
 }
 
-// setExemplar links to a span that a tracing backend can be expected to have. A link to any other would lead nowhere.
-func (a *attributes) setExemplar(span *tracepb.Span, role string, e *core.Exemplar, s *core.Stats) {
-	if e.IsZero() {
-		return
-	}
-	name := "otelprof." + role
-	if e.Sampled && e.Trace != (core.TraceID{}) && e.Span != (core.SpanID{}) {
-		const sampled = 1
-		span.Links = append(span.Links, &tracepb.Span_Link{
-			TraceId: e.Trace[:], SpanId: e.Span[:], Flags: sampled,
-			Attributes: []*commonpb.KeyValue{a.text(attrExemplar, role)},
-		})
-		a.size += 2 * overheadOfPair
-	} else {
-		a.add(span, a.text(name+suffixTraceID, hex.EncodeToString(e.Trace[:])))
-		a.add(span, a.text(name+suffixSpanID, hex.EncodeToString(e.Span[:])))
-	}
-	if e.Duration != s.Max {
-		a.add(span, a.int(name+suffixDuration, int64(e.Duration)))
-	}
-	if e.Time != s.Last {
-		a.add(span, a.int(name+suffixTime, e.Time))
-	}
-}
-
-func (a *attributes) setHistogram(span *tracepb.Span, h core.Histogram) {
-	a.addNonZero(span, attrZero, int64(h.Zero))
-	buckets := h.Buckets()
-	if len(buckets) == 0 {
-		return
-	}
-	list := make([]*commonpb.AnyValue, 2*len(buckets))
-	before := int32(0)
-	for i, b := range buckets {
-		list[i], list[len(buckets)+i] = a.intValue(int64(b.Index-before)), a.intValue(int64(b.Count))
-		before = b.Index
-	}
-	a.add(span, a.list(attrBuckets, list[:len(buckets):len(buckets)]))
-	a.add(span, a.list(attrBucketCounts, list[len(buckets):]))
-}
-
 // sameBucket reports whether the histogram follows from count and maximum: everything is in the maximum's bucket.
 func sameBucket(s *core.Stats) bool {
 	want := bucketOfAll(s)
-	if s.Histogram.Zero != want.Zero {
-		return false
-	}
-	all := want.Buckets()
-	for b := range s.Histogram.All {
-		if len(all) == 0 || b != all[0] {
-			return false
-		}
-		all = all[1:]
-	}
-	return len(all) == 0
+	return s.Histogram.Zero == want.Zero && slices.Equal(s.Histogram.Buckets(), want.Buckets())
 }
 
 // bucketOfAll returns the histogram of Count durations in the bucket of Max.
@@ -173,7 +133,7 @@ func bucketOfAll(s *core.Stats) core.Histogram {
 	case s.Count == 0:
 		return core.Histogram{}
 	case s.Max == 0:
-		return core.NewHistogram(s.Count, nil)
+		return core.Histogram{Zero: s.Count}
 	}
 	return core.NewHistogram(0, []core.Bucket{{Index: int32(core.BucketIndex(s.Max)), Count: s.Count}})
 }
@@ -190,16 +150,10 @@ func squaresOfEqual(s *core.Stats) core.Uint128 {
 	return core.Uint128{Hi: hi, Lo: lo}
 }
 
-// signedText returns a number in two's complement in decimal.
-func signedText(n core.Uint128) string {
-	if n.Hi < 1<<63 {
-		return n.String()
+// lengthOf returns the number of bits of n.
+func lengthOf(n core.Uint128) int {
+	if n.Hi > 0 {
+		return 64 + bits.Len64(n.Hi)
 	}
-	return "-" + negated(n).String()
-}
-
-func negated(n core.Uint128) core.Uint128 {
-	lo, borrow := bits.Sub64(0, n.Lo, 0)
-	hi, _ := bits.Sub64(0, n.Hi, borrow)
-	return core.Uint128{Hi: hi, Lo: lo}
+	return bits.Len64(n.Lo)
 }

@@ -158,7 +158,7 @@ func (p *SpanProcessor) settle(c *exportCall, reason lossReason, err error) erro
 		err = fmt.Errorf("exporting spans: %w", err)
 		lost = n
 		if rejected, ok := rejectedSpans(err); ok {
-			lost = min(rejected, n)
+			reason, lost = lostRejected, min(rejected, n)
 		}
 	}
 	p.mu.Lock()

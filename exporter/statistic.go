@@ -29,13 +29,13 @@ var statistics = []statistic{
 		func(s *core.Stats) *uint64 { return &s.Count }).everywhere(),
 	counting("errors", "{call}", "Spans and blocks that ended with an error.",
 		func(s *core.Stats) *uint64 { return &s.Errors }),
-	saturating("time.total", "Time from start to end. That of a nested span is in that of every span around it too.",
+	saturating("time.total", nanosecond, "Time from start to end. That of a nested span is in that of every span around it too.",
 		func(s *core.Stats) *uint64 { return &s.Total }),
-	saturating("time.self", "Time that no local child covers.",
+	saturating("time.self", nanosecond, "Time that no local child covers: a sum, whose distribution is not known.",
 		func(s *core.Stats) *uint64 { return &s.Self }),
-	saturating("time.critical", "Time on the critical path of a trace, known to a server only.",
+	saturating("time.critical", nanosecond, "Time on the critical path of its trace, where critical paths are computed.",
 		func(s *core.Stats) *uint64 { return &s.Critical }).whereAny(),
-	counting("calls.unsampled", "{call}", "1024ths of spans that sampling dropped, as those that were kept say.",
+	saturating("calls.unsampled", "", "Calls that sampling dropped, as far as the spans say, in 1024ths of a call.",
 		func(s *core.Stats) *uint64 { return &s.Unsampled }).whereAny(),
 	counting("bytes", "By", "Bytes that the measured code said it processed.",
 		func(s *core.Stats) *uint64 { return &s.Bytes }).whereAny(),
@@ -64,10 +64,10 @@ func counting(name, unit, description string, field func(*core.Stats) *uint64) s
 	}
 }
 
-// saturating is a sum of times. OTLP's integers end at 2^63-1 ns, 292 years, where it saturates; it is read back as the
-// value at which core's saturates.
-func saturating(name, description string, field func(*core.Stats) *uint64) statistic {
-	s := counting(name, nanosecond, description, field)
+// saturating is a sum that can reach the end of OTLP's integers: 2^63-1, of times 292 years. There it saturates, and is read
+// back as the value at which core's saturates.
+func saturating(name, unit, description string, field func(*core.Stats) *uint64) statistic {
+	s := counting(name, unit, description, field)
 	s.set = func(s *core.Stats, n int64) {
 		if *field(s) = uint64(n); n == math.MaxInt64 {
 			*field(s) = math.MaxUint64

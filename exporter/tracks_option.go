@@ -34,6 +34,7 @@ type tracksConfig struct {
 	interval, timeout time.Duration
 	maxNodes          int
 	cumulative        bool
+	unsampledLinks    bool
 	resource          *resource.Resource
 	service, suffix   string
 	handle            func(error)
@@ -98,6 +99,16 @@ func WithTracksMaxNodes(n int) TracksOption {
 func WithTracksCumulative() TracksOption {
 	return tracksOptionFunc(func(c *tracksConfig) error {
 		c.cumulative = true
+		return nil
+	})
+}
+
+// WithTracksUnsampledLinks makes links to exemplars that are not sampled too. By default those are left out of reports,
+// because a tracing backend does not have them. It does where [WithExemplars] exports them or a collector chooses from all
+// spans.
+func WithTracksUnsampledLinks() TracksOption {
+	return tracksOptionFunc(func(c *tracksConfig) error {
+		c.unsampledLinks = true
 		return nil
 	})
 }

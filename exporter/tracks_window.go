@@ -10,6 +10,8 @@ import (
 type window struct {
 	profile    *core.Snapshot
 	cumulative bool
+	// unsampledLinks: exemplars that are not sampled are linked to as well.
+	unsampledLinks bool
 	// folded is how many nodes are missing from the profile because of the limit.
 	folded int
 	// undelivered is how many reports before this one failed, whose windows are in this one.

@@ -48,8 +48,12 @@ var rules = Rules{
 			Folder:   "exporter",
 			Own:      []string{"core"},
 			External: []string{"go.opentelemetry.io/otel", "go.opentelemetry.io/proto/otlp"},
-			TestOnly: []string{"google.golang.org/protobuf"},
+			TestOnly: []string{"google.golang.org/protobuf", module + "/internal/traffic"},
 			Why:      "an exporter turns snapshots into OTLP and back: it takes any Source, never a profiler, and any client, so that the transport is the user's choice",
+		}, {
+			Folder: "internal/traffic",
+			Own:    []string{"core"},
+			Why:    "it makes profiles for tests and benchmarks, which take them as any other",
 		}, {
 			Folder: "internal",
 			Why:    "what is left of internal checks this repository, and looks at it from outside",
@@ -128,6 +132,7 @@ func TestDirectRequirements(t *testing.T) {
 		"github.com/stretchr/testify",                       // tests only
 		"go.opentelemetry.io/otel",                          // attribute, codes, and the error handler that problems are reported to
 		"go.opentelemetry.io/otel/exporters/otlp/otlptrace", // the Client that carries tracks; it links no transport
+		"go.opentelemetry.io/otel/metric",                   // the MeterProvider that exporter publishes its own counts to
 		"go.opentelemetry.io/otel/sdk",                      // the SpanProcessor interface and the sampler wrap
 		"go.opentelemetry.io/otel/sdk/metric",               // the Producer interface and its data
 		"go.opentelemetry.io/otel/trace",

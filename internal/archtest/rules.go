@@ -25,8 +25,7 @@ type Layer struct {
 	// External are the import paths outside the standard library and the module, with everything below them,
 	// that the layer may import.
 	External []string
-	// TestOnly are import paths outside the module, with everything below them, that test files of the layer may
-	// import besides.
+	// TestOnly are import paths, with everything below them, that test files of the layer may import besides.
 	TestOnly []string
 	// Why is the reason for the limits above.
 	Why string
