@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -15,9 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -35,10 +32,7 @@ func startPrometheus(t *testing.T, targets map[string]string) *prometheusServer 
 	t.Helper()
 	binary, err := exec.LookPath("prometheus")
 	if err != nil {
-		if os.Getenv("OTELPROF_TEST_REQUIRE_PROMETHEUS") == "1" {
-			t.Fatal("prometheus is not installed, and OTELPROF_TEST_REQUIRE_PROMETHEUS=1")
-		}
-		t.Skip("prometheus is not installed: run make setup")
+		skipOrFail(t, "OTELPROF_TEST_REQUIRE_PROMETHEUS", "prometheus is not installed: run make setup")
 	}
 	dir := t.TempDir()
 	config := "global: {scrape_interval: 1s}\nscrape_configs:\n"
@@ -48,51 +42,22 @@ func startPrometheus(t *testing.T, targets map[string]string) *prometheusServer 
 	file := filepath.Join(dir, "prometheus.yml")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 	address := freeAddress(t)
-	log, err := os.Create(filepath.Join(dir, "log"))
-	require.NoError(t, err)
-	cmd := exec.Command(binary, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
+	start(t, binary, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+address, "--enable-feature=native-histograms,exemplar-storage")
-	cmd.Stdout, cmd.Stderr = log, log
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
-		require.NoError(t, cmd.Wait())
-		require.NoError(t, log.Close())
-		if t.Failed() {
-			text, _ := os.ReadFile(log.Name())
-			t.Logf("%s", text)
-		}
-	})
 	return &prometheusServer{url: "http://" + address}
-}
-
-// freeAddress returns an address on loopback that nothing listens on.
-func freeAddress(t testing.TB) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return listener.Addr().String()
 }
 
 // answer returns the value of a query that has one, as soon as there is one.
 func (p *prometheusServer) answer(t *testing.T, query string) float64 {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	retry := time.NewTicker(100 * time.Millisecond)
-	defer retry.Stop()
-	for {
-		values, err := p.query(ctx, query)
-		if err == nil && len(values) == 1 {
-			return values[0]
-		}
+	var values []float64
+	eventually(t, query+" has a value", func(ctx context.Context) bool {
+		var err error
+		values, err = p.query(ctx, query)
 		require.LessOrEqual(t, len(values), 1, "%s has several values", query)
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
-			require.FailNow(t, "no answer", "%s: %v", query, err)
-		}
-	}
+		return err == nil && len(values) == 1
+	})
+	return values[0]
 }
 
 // query returns the values of an instant query.

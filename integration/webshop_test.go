@@ -1,0 +1,46 @@
+package integration
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stichotrope/stichotrope-go/core"
+)
+
+// build builds one of the examples and returns its path.
+func build(t *testing.T, example string) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), filepath.Base(example))
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	cmd.Dir = filepath.Join("..", "examples", example)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return binary
+}
+
+// webshop runs the example webshop, whose spans come from other people's instrumentation, until it has served a number of
+// requests, and returns the profile that it kept itself.
+func webshop(t *testing.T, requests string, args ...string) *core.Snapshot {
+	t.Helper()
+	dir := t.TempDir()
+	args = append([]string{"--requests", requests, "--debug-addr", "127.0.0.1:0", "--out", dir}, args...)
+	out, err := exec.CommandContext(t.Context(), build(t, "webshop"), args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "no spans lost")
+	return savedProfile(t, dir)
+}
+
+// savedProfile returns the profile that the webshop wrote into a folder when it ended.
+func savedProfile(t *testing.T, dir string) *core.Snapshot {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "profile.otelprof"))
+	require.NoError(t, err)
+	profile, err := core.Decode(bytes.NewReader(data), core.DecodeLimits{})
+	require.NoError(t, err)
+	return profile
+}
