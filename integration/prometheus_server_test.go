@@ -26,42 +26,56 @@ import (
 // prometheusServer is a running Prometheus.
 type prometheusServer struct{ url string }
 
-// startPrometheus starts Debian's Prometheus, which scrapes the targets (host:port, by job) every second. It skips the test if
-// there is none, and fails it where OTELPROF_TEST_REQUIRE_PROMETHEUS=1 says that setup has installed it.
+// startPrometheus starts a Prometheus that scrapes the targets (host:port, by job) every second.
 func startPrometheus(t *testing.T, targets map[string]string) *prometheusServer {
+	t.Helper()
+	config := "global: {scrape_interval: 1s}\nscrape_configs:\n"
+	for job, target := range targets {
+		config += fmt.Sprintf("- {job_name: %s, metrics_path: /, static_configs: [{targets: ['%s']}]}\n", job, target)
+	}
+	file := filepath.Join(t.TempDir(), "prometheus.yml")
+	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
+	return runPrometheus(t, file)
+}
+
+// runPrometheus starts Debian's Prometheus with a configuration. It skips the test if there is none, and fails it where
+// OTELPROF_TEST_REQUIRE_PROMETHEUS=1 says that setup has installed it.
+func runPrometheus(t *testing.T, config string) *prometheusServer {
 	t.Helper()
 	binary, err := exec.LookPath("prometheus")
 	if err != nil {
 		skipOrFail(t, "OTELPROF_TEST_REQUIRE_PROMETHEUS", "prometheus is not installed: run make setup")
 	}
-	dir := t.TempDir()
-	config := "global: {scrape_interval: 1s}\nscrape_configs:\n"
-	for job, target := range targets {
-		config += fmt.Sprintf("- {job_name: %s, metrics_path: /, static_configs: [{targets: ['%s']}]}\n", job, target)
-	}
-	file := filepath.Join(dir, "prometheus.yml")
-	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 	address := freeAddress(t)
-	start(t, binary, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+address, "--enable-feature=native-histograms,exemplar-storage")
-	return &prometheusServer{url: "http://" + address}
+	p := &prometheusServer{url: "http://" + address}
+	start(t, binary, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(t.TempDir(), "data"),
+		"--web.listen-address="+address, "--enable-feature=native-histograms,exemplar-storage").awaitReady(t, answers(p.url+"/-/ready"))
+	return p
 }
 
 // answer returns the value of a query that has one, as soon as there is one.
 func (p *prometheusServer) answer(t *testing.T, query string) float64 {
 	t.Helper()
-	var values []float64
+	var found []series
 	eventually(t, query+" has a value", func(ctx context.Context) bool {
 		var err error
-		values, err = p.query(ctx, query)
-		require.LessOrEqual(t, len(values), 1, "%s has several values", query)
-		return err == nil && len(values) == 1
+		found, err = p.query(ctx, query)
+		require.LessOrEqual(t, len(found), 1, "%s has several values", query)
+		return err == nil && len(found) == 1
 	})
-	return values[0]
+	value, err := strconv.ParseFloat(found[0].value, 64)
+	require.NoError(t, err)
+	return value
 }
 
-// query returns the values of an instant query.
-func (p *prometheusServer) query(ctx context.Context, query string) ([]float64, error) {
+// series is one of the results of a query. A histogram has no value.
+type series struct {
+	labels map[string]string
+	value  string
+}
+
+// query returns the results of an instant query.
+func (p *prometheusServer) query(ctx context.Context, query string) ([]series, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/api/v1/query?query="+url.QueryEscape(query), nil)
 	if err != nil {
 		return nil, err
@@ -78,21 +92,20 @@ func (p *prometheusServer) query(ctx context.Context, query string) ([]float64, 
 	var result struct {
 		Error string
 		Data  struct {
-			Result []struct{ Value [2]any }
+			Result []struct {
+				Metric map[string]string
+				Value  [2]any
+			}
 		}
 	}
 	if err := json.Unmarshal(body, &result); err != nil || result.Error != "" {
 		return nil, fmt.Errorf("answer %q: %w", body, err)
 	}
-	var values []float64
+	var found []series
 	for _, r := range result.Data.Result {
-		v, err := strconv.ParseFloat(fmt.Sprint(r.Value[1]), 64)
-		if err != nil {
-			return nil, err
-		}
-		values = append(values, v)
+		found = append(found, series{r.Metric, fmt.Sprint(r.Value[1])})
 	}
-	return values, nil
+	return found, nil
 }
 
 // TestPrometheusAnswersQuantiles lets a real Prometheus scrape the profile in all three forms and compares its quantiles
