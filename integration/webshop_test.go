@@ -13,10 +13,10 @@ import (
 )
 
 // build builds one of the examples and returns its path.
-func build(t *testing.T, example string) string {
+func build(t *testing.T, example string, flags ...string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), filepath.Base(example))
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	cmd := exec.CommandContext(t.Context(), "go", append(append([]string{"build"}, flags...), "-o", binary, ".")...)
 	cmd.Dir = filepath.Join("..", "examples", example)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -27,9 +27,15 @@ func build(t *testing.T, example string) string {
 // requests, and returns the profile that it kept itself.
 func webshop(t *testing.T, requests string, args ...string) *core.Snapshot {
 	t.Helper()
+	return runWebshop(t, build(t, "webshop"), requests, args...)
+}
+
+// runWebshop is webshop with a binary that was built already.
+func runWebshop(t *testing.T, binary, requests string, args ...string) *core.Snapshot {
+	t.Helper()
 	dir := t.TempDir()
 	args = append([]string{"--requests", requests, "--debug-addr", "127.0.0.1:0", "--out", dir}, args...)
-	out, err := exec.CommandContext(t.Context(), build(t, "webshop"), args...).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), binary, args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), "no spans lost")
 	return savedProfile(t, dir)
