@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,7 +17,7 @@ import (
 func build(t *testing.T, example string, flags ...string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), filepath.Base(example))
-	cmd := exec.CommandContext(t.Context(), "go", append(append([]string{"build"}, flags...), "-o", binary, ".")...)
+	cmd := exec.CommandContext(t.Context(), "go", slices.Concat([]string{"build", "-o", binary}, buildFlags, flags, []string{"."})...)
 	cmd.Dir = filepath.Join("..", "examples", example)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
