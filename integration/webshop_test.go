@@ -2,10 +2,12 @@ package integration
 
 import (
 	"bytes"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,10 +15,25 @@ import (
 	"github.com/stichotrope/stichotrope-go/core"
 )
 
+// programs is the folder that the tests build the examples into. The go command links each of them once.
+var programs string
+
+func TestMain(m *testing.M) {
+	var err error
+	if programs, err = os.MkdirTemp("", "otelprof-integration-"); err != nil {
+		log.Fatal(err)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(programs); err != nil {
+		log.Fatal(err)
+	}
+	os.Exit(code)
+}
+
 // build builds one of the examples and returns its path.
 func build(t *testing.T, example string, flags ...string) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), filepath.Base(example))
+	binary := filepath.Join(programs, example+strings.Join(flags, ""))
 	cmd := exec.CommandContext(t.Context(), "go", slices.Concat([]string{"build", "-o", binary}, buildFlags, flags, []string{"."})...)
 	cmd.Dir = filepath.Join("..", "examples", example)
 	out, err := cmd.CombinedOutput()
