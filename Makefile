@@ -1,6 +1,6 @@
 # One word per habit: "make" alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cover race bench fuzz fmt vuln setup clean
+.PHONY: help run compose test lint cover race bench fuzz fmt vuln setup jaeger collector clean
 
 GO ?= go
 # What make run passes to the example, such as ARGS="--rate 500 --duration 10s"; "make run ARGS=--help" lists all.
@@ -13,11 +13,15 @@ LIBRARY := ./core/... ./otelprof/... ./report/... ./exporter/...
 WORK := work
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build the example webshop, run it under load and show its profile live; Ctrl-C ends it
 	$(GO) build -o bin/webshop ./examples/webshop
 	@bin/webshop $(ARGS)
+
+compose: ## the webshop with Jaeger, Prometheus and Grafana in containers, from images of the Internet; Ctrl-C ends it
+	docker compose up --build
+	docker compose down
 
 test: lint cover race ## everything that proves the library; needs no root
 
@@ -66,6 +70,12 @@ setup: ## install what the tests need besides Go (Debian, as root): gcc, a brows
 		$$(command -v npm >/dev/null || echo npm)
 	npm ci --prefix report/html/browsertest
 
+# Peers of the integration tests. Once built they are kept until another version is pinned, and -trimpath makes the
+# compiler's cache of use to every folder that the repository lies in.
+jaeger: bin/jaeger ## build the Jaeger that integration tests run, into bin; takes minutes once
+
+collector: bin/collector ## build the OpenTelemetry Collector that integration tests run, into bin
+
 clean: ## remove what these commands made
 	rm -rf bin coverage.out webshop-profile
 
@@ -75,3 +85,9 @@ bin/staticcheck: tools/go.mod tools/go.sum
 
 bin/govulncheck: tools/go.mod tools/go.sum
 	cd tools && GOWORK=off $(GO) build -o ../$@ golang.org/x/vuln/cmd/govulncheck
+
+bin/jaeger: tools/peers/go.mod tools/peers/go.sum
+	cd tools/peers && GOWORK=off $(GO) build -trimpath -ldflags='-s -w' -o ../../$@ github.com/jaegertracing/jaeger/cmd/jaeger
+
+bin/collector: tools/peers/go.mod tools/peers/go.sum tools/peers/collector/main.go
+	cd tools/peers && GOWORK=off $(GO) build -trimpath -ldflags='-s -w' -o ../../$@ ./collector

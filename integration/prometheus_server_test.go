@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -15,9 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -29,74 +26,56 @@ import (
 // prometheusServer is a running Prometheus.
 type prometheusServer struct{ url string }
 
-// startPrometheus starts Debian's Prometheus, which scrapes the targets (host:port, by job) every second. It skips the test if
-// there is none, and fails it where OTELPROF_TEST_REQUIRE_PROMETHEUS=1 says that setup has installed it.
+// startPrometheus starts a Prometheus that scrapes the targets (host:port, by job) every second.
 func startPrometheus(t *testing.T, targets map[string]string) *prometheusServer {
 	t.Helper()
-	binary, err := exec.LookPath("prometheus")
-	if err != nil {
-		if os.Getenv("OTELPROF_TEST_REQUIRE_PROMETHEUS") == "1" {
-			t.Fatal("prometheus is not installed, and OTELPROF_TEST_REQUIRE_PROMETHEUS=1")
-		}
-		t.Skip("prometheus is not installed: run make setup")
-	}
-	dir := t.TempDir()
 	config := "global: {scrape_interval: 1s}\nscrape_configs:\n"
 	for job, target := range targets {
 		config += fmt.Sprintf("- {job_name: %s, metrics_path: /, static_configs: [{targets: ['%s']}]}\n", job, target)
 	}
-	file := filepath.Join(dir, "prometheus.yml")
+	file := filepath.Join(t.TempDir(), "prometheus.yml")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
-	address := freeAddress(t)
-	log, err := os.Create(filepath.Join(dir, "log"))
-	require.NoError(t, err)
-	cmd := exec.Command(binary, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+address, "--enable-feature=native-histograms,exemplar-storage")
-	cmd.Stdout, cmd.Stderr = log, log
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
-		require.NoError(t, cmd.Wait())
-		require.NoError(t, log.Close())
-		if t.Failed() {
-			text, _ := os.ReadFile(log.Name())
-			t.Logf("%s", text)
-		}
-	})
-	return &prometheusServer{url: "http://" + address}
+	return runPrometheus(t, file)
 }
 
-// freeAddress returns an address on loopback that nothing listens on.
-func freeAddress(t testing.TB) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return listener.Addr().String()
+// runPrometheus starts Debian's Prometheus with a configuration. It skips the test if there is none, and fails it where
+// OTELPROF_TEST_REQUIRE_PROMETHEUS=1 says that setup has installed it.
+func runPrometheus(t *testing.T, config string) *prometheusServer {
+	t.Helper()
+	binary, err := exec.LookPath("prometheus")
+	if err != nil {
+		skipOrFail(t, "OTELPROF_TEST_REQUIRE_PROMETHEUS", "prometheus is not installed: run make setup")
+	}
+	address := freeAddress(t)
+	p := &prometheusServer{url: "http://" + address}
+	start(t, binary, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(t.TempDir(), "data"),
+		"--web.listen-address="+address, "--enable-feature=native-histograms,exemplar-storage").awaitReady(t, answers(p.url+"/-/ready"))
+	return p
 }
 
 // answer returns the value of a query that has one, as soon as there is one.
 func (p *prometheusServer) answer(t *testing.T, query string) float64 {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	retry := time.NewTicker(100 * time.Millisecond)
-	defer retry.Stop()
-	for {
-		values, err := p.query(ctx, query)
-		if err == nil && len(values) == 1 {
-			return values[0]
-		}
-		require.LessOrEqual(t, len(values), 1, "%s has several values", query)
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
-			require.FailNow(t, "no answer", "%s: %v", query, err)
-		}
-	}
+	var found []series
+	eventually(t, query+" has a value", func(ctx context.Context) bool {
+		var err error
+		found, err = p.query(ctx, query)
+		require.LessOrEqual(t, len(found), 1, "%s has several values", query)
+		return err == nil && len(found) == 1
+	})
+	value, err := strconv.ParseFloat(found[0].value, 64)
+	require.NoError(t, err)
+	return value
 }
 
-// query returns the values of an instant query.
-func (p *prometheusServer) query(ctx context.Context, query string) ([]float64, error) {
+// series is one of the results of a query. A histogram has no value.
+type series struct {
+	labels map[string]string
+	value  string
+}
+
+// query returns the results of an instant query.
+func (p *prometheusServer) query(ctx context.Context, query string) ([]series, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/api/v1/query?query="+url.QueryEscape(query), nil)
 	if err != nil {
 		return nil, err
@@ -113,21 +92,20 @@ func (p *prometheusServer) query(ctx context.Context, query string) ([]float64, 
 	var result struct {
 		Error string
 		Data  struct {
-			Result []struct{ Value [2]any }
+			Result []struct {
+				Metric map[string]string
+				Value  [2]any
+			}
 		}
 	}
 	if err := json.Unmarshal(body, &result); err != nil || result.Error != "" {
 		return nil, fmt.Errorf("answer %q: %w", body, err)
 	}
-	var values []float64
+	var found []series
 	for _, r := range result.Data.Result {
-		v, err := strconv.ParseFloat(fmt.Sprint(r.Value[1]), 64)
-		if err != nil {
-			return nil, err
-		}
-		values = append(values, v)
+		found = append(found, series{r.Metric, fmt.Sprint(r.Value[1])})
 	}
-	return values, nil
+	return found, nil
 }
 
 // TestPrometheusAnswersQuantiles lets a real Prometheus scrape the profile in all three forms and compares its quantiles

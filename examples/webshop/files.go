@@ -25,8 +25,19 @@ func writeFiles(dir string, s *core.Snapshot, list io.Writer) error {
 		}
 		fmt.Fprintf(list, "  %-26s %s\n", name, format.Description)
 	}
+	snapshot, err := s.MarshalBinary()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, snapshotFile), snapshot, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the profile: %w", err)
+	}
+	fmt.Fprintf(list, "  %-26s %s\n", snapshotFile, "the snapshot itself, to merge, subtract and compare")
 	return nil
 }
+
+// snapshotFile holds the snapshot as core.Decode reads it.
+const snapshotFile = "profile.otelprof"
 
 func writeFile(name string, s *core.Snapshot, format report.Format) error {
 	f, err := os.Create(name)

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -18,6 +21,9 @@ type config struct {
 	seed            uint64
 	sample          float64
 	printSpans      bool
+	otlp            string
+	interval        time.Duration
+	container       bool
 	refresh         time.Duration
 	top             int
 	out             string
@@ -35,6 +41,9 @@ Things to find in the profile:
   - "ask suppliers" takes long but does nothing itself: its children run concurrently
   - the errors: a supplier that is out of stock, cards that are declined
   - background work: "ship order" is no child of a request
+
+With --otlp the sampled spans go to a tracing backend, and the profile goes there as well, as a trace of the service
+webshop-profile: see "See it in Jaeger" in the README.
 
 Press Ctrl-C for the final report. The profile is then written to files for a browser, go tool pprof,
 flamegraph.pl, speedscope, a spreadsheet and Prometheus.
@@ -60,6 +69,9 @@ func parseFlags(args []string, w io.Writer) (config, error) {
 		"profile counted with what was sent, and exit with 1 unless all is equal")
 	f.Uint64Var(&c.seed, "seed", 1, "the same `number` gives the same requests again")
 	f.Float64Var(&c.sample, "sample", 0.01, "`share` of the traces that are exported, 0 to 1; it changes nothing in the profile")
+	f.StringVar(&c.otlp, "otlp", "", "`URL` of a tracing backend, such as http://127.0.0.1:4318, that takes OTLP over HTTP")
+	f.DurationVar(&c.interval, "tracks-interval", 15*time.Second, "`time` between two reports of the profile to the tracing backend")
+	f.BoolVar(&c.container, "container", false, "allow addresses that are not on loopback: for a container, whose network is its own")
 	f.BoolVar(&c.printSpans, "print-spans", false, "print the exported spans, one line each")
 	f.DurationVar(&c.refresh, "refresh", time.Second, "`time` between two updates on a terminal; elsewhere a line is printed every ten")
 	f.IntVar(&c.top, "top", 25, "`number` of rows in the table")
@@ -86,8 +98,15 @@ func (c config) validate() error {
 		return fmt.Errorf("--requests %d: want 0 or more", c.requests)
 	case !(c.sample >= 0 && c.sample <= 1):
 		return fmt.Errorf("--sample %g: want 0 to 1", c.sample)
+	case c.interval < time.Millisecond:
+		return fmt.Errorf("--tracks-interval %s: want 1ms or more", c.interval)
+	case c.otlp != "" && c.printSpans:
+		return errors.New("--print-spans and --otlp: want one of them, spans go to one place")
 	case c.refresh <= 0:
 		return fmt.Errorf("--refresh %s: want more than 0", c.refresh)
+	}
+	if err := validateURL(c.otlp); err != nil {
+		return err
 	}
 	for name, addr := range map[string]string{"--addr": c.addr, "--debug-addr": c.debugAddr} {
 		host, _, err := net.SplitHostPort(addr)
@@ -95,9 +114,21 @@ func (c config) validate() error {
 			return fmt.Errorf("%s %q: want an address such as 127.0.0.1:8090", name, addr)
 		}
 		// The shop is an example with bugs in it, so it is not for the network.
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if ip := net.ParseIP(host); !c.container && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 			return fmt.Errorf("%s %q: want a loopback address such as 127.0.0.1:8090", name, addr)
 		}
+	}
+	return nil
+}
+
+// validateURL checks the address of a tracing backend, which may be empty.
+func validateURL(otlp string) error {
+	if otlp == "" {
+		return nil
+	}
+	u, err := url.Parse(otlp)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.HasSuffix(otlp, "/") {
+		return fmt.Errorf("--otlp %q: want a URL such as http://127.0.0.1:4318", otlp)
 	}
 	return nil
 }

@@ -23,12 +23,23 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"--addr", "8080"}, `--addr "8080": want an address such as 127.0.0.1:8090`},
 		{[]string{"--debug-addr", ":8090"}, `--debug-addr ":8090": want a loopback address`},
 		{[]string{"--addr", "0.0.0.0:80"}, `--addr "0.0.0.0:80": want a loopback address`},
+		{[]string{"--otlp", "127.0.0.1:4318"}, `--otlp "127.0.0.1:4318": want a URL such as http://127.0.0.1:4318`},
+		{[]string{"--otlp", "http://127.0.0.1:4318/"}, "want a URL such as"},
+		{[]string{"--otlp", "http://127.0.0.1:4318", "--print-spans"}, "want one of them"},
+		{[]string{"--tracks-interval", "0s"}, "--tracks-interval 0s: want 1ms or more"},
+		{[]string{"--container", "--addr", "8080"}, `--addr "8080": want an address such as 127.0.0.1:8090`},
 		{[]string{"--unknown"}, "flag provided but not defined"},
 		{[]string{"fast"}, `unexpected argument "fast"`},
 	} {
 		_, err := parseFlags(c.args, t.Output())
 		require.ErrorContains(t, err, c.err, c.args)
 	}
+}
+
+func TestContainerListensEverywhere(t *testing.T) {
+	c, err := parseFlags([]string{"--container", "--debug-addr", "0.0.0.0:8090"}, t.Output())
+	require.NoError(t, err)
+	require.Equal(t, "0.0.0.0:8090", c.debugAddr)
 }
 
 func TestHelp(t *testing.T) {

@@ -27,7 +27,7 @@ func (r result) served(route string) int {
 }
 
 // print shows what was sent beside what was counted.
-func (r result) print(w io.Writer) error {
+func (r result) print(c config, w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(tw, "\nroute\trequests sent\tcounted by the profile\n")
 	for _, route := range slices.Sorted(maps.Keys(r.tally.Routes)) {
@@ -36,10 +36,13 @@ func (r result) print(w io.Writer) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	spans := r.profile.Counters.Spans
-	_, err := fmt.Fprintf(w, "\n%d spans profiled; %d of them (%.1f %%) were sampled for export\n",
-		spans, r.exported, 100*float64(r.exported)/float64(max(spans, 1)))
-	return err
+	spans, exported := r.profile.Counters.Spans, r.exported
+	fmt.Fprintf(w, "\n%d spans profiled; %d of them (%.1f %%) were chosen for export, %v\n",
+		spans, exported.Received, 100*float64(exported.Received)/float64(max(spans, 1)), exported.Lost)
+	if c.otlp != "" {
+		fmt.Fprintf(w, "%d reports of the profile were delivered to %s, %d failed\n", r.reported.Reports, c.otlp, r.reported.Failures)
+	}
+	return nil
 }
 
 // check returns an error for every route whose count is not exact.

@@ -14,15 +14,18 @@ import (
 	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/examples/webshop/internal/load"
 	"github.com/stichotrope/stichotrope-go/examples/webshop/internal/shop"
+	"github.com/stichotrope/stichotrope-go/exporter"
 	"github.com/stichotrope/stichotrope-go/otelprof"
 	"github.com/stichotrope/stichotrope-go/report"
 )
 
 // result is what came of a run: what the driver sent, what the profiler saw of it, and what a backend would have.
 type result struct {
-	tally    load.Tally
-	profile  *core.Snapshot
-	exported int64
+	tally   load.Tally
+	profile *core.Snapshot
+	// exported are the spans that a backend got or should have got, reported the profiles.
+	exported exporter.SpanStats
+	reported exporter.TracksStats
 }
 
 // run runs the shop under load until ctx ends or the configured end, and reports to out.
@@ -36,13 +39,16 @@ func run(ctx context.Context, c config, out *os.File) (result, error) {
 	if c.printSpans {
 		spans = out
 	}
-	t, err := startTelemetry(c.sample, spans)
+	t, err := startTelemetry(c, spans)
 	if err != nil {
 		return result{}, err
 	}
 	tally, err := serve(ctx, c, t, out)
 	err = errors.Join(err, t.close())
-	r := result{tally, t.profiler.Snapshot(), t.exporter.spans.Load()}
+	r := result{tally: tally, profile: t.profiler.Snapshot(), exported: t.raw.Stats()}
+	if t.tracks != nil {
+		r.reported = t.tracks.Stats()
+	}
 	if err != nil {
 		return r, err
 	}
@@ -54,7 +60,7 @@ func conclude(c config, r result, out *os.File) error {
 	if err := report.Table(out, r.profile, report.TableOptions{Top: c.top, Color: report.IsColorTerminal(out)}); err != nil {
 		return err
 	}
-	if err := r.print(out); err != nil {
+	if err := r.print(c, out); err != nil {
 		return err
 	}
 	if c.out != "" {
@@ -88,6 +94,7 @@ func serve(ctx context.Context, c config, t *telemetry, out *os.File) (tally loa
 
 	debug := http.NewServeMux()
 	debug.Handle("/debug/otelprof/", otelprof.Handler(t.profiler))
+	debug.Handle("/metrics", t.metrics)
 	debugServer, err := listen(c.debugAddr, debug)
 	if err != nil {
 		return tally, fmt.Errorf("%w (--debug-addr chooses another address)", err)

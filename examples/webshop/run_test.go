@@ -135,7 +135,7 @@ func TestProfileIsExact(t *testing.T) {
 	want := expected(load.NewPlan(7), n)
 	require.Equal(t, want, got)
 	require.Equal(t, n, r.tally.Sent)
-	require.Zero(t, r.exported)
+	require.Zero(t, r.exported.Received)
 
 	categories := want[span{core.KindServer, "GET /categories/{name}"}].count
 	require.Equal(t, shop.ProductsPerCategory*categories, nodes(r.profile, "GET /categories/{name}", "product by id"))
@@ -149,7 +149,7 @@ func TestProfileIsExact(t *testing.T) {
 		require.NoError(t, err)
 		require.NotZero(t, info.Size(), f.Name)
 	}
-	require.Contains(t, contents(t, out), "(0.0 %) were sampled for export")
+	require.Contains(t, contents(t, out), "(0.0 %) were chosen for export, no spans lost")
 }
 
 // nodes returns the count of the tree's nodes whose path has these names.
@@ -212,7 +212,7 @@ func TestInterrupt(t *testing.T) {
 	require.Contains(t, page, "otelprof: webshop")
 	require.NoError(t, o.err)
 	require.Positive(t, o.r.tally.Sent)
-	require.Equal(t, o.r.profile.Counters.Spans, uint64(o.r.exported), "every span was sampled")
+	require.Equal(t, o.r.profile.Counters.Spans, o.r.exported.Exported, "every span was sampled")
 	require.Contains(t, text.String(), "/debug/otelprof/ (open it in a browser)")
 	require.Contains(t, text.String(), "counted by the profile")
 	require.NotContains(t, text.String(), "\x1b")

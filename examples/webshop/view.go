@@ -71,7 +71,7 @@ func (v *view) table(s *core.Snapshot) {
 	if err := report.Table(&frame, s, report.TableOptions{Top: v.config.top, Color: report.IsColorTerminal(v.out)}); err != nil {
 		fmt.Fprintln(&frame, err)
 	}
-	fmt.Fprintf(&frame, "\nexported by sampling: %d spans", v.telemetry.exporter.spans.Load())
+	fmt.Fprintf(&frame, "\nexported by sampling: %d spans", v.telemetry.raw.Stats().Exported)
 	lines := bytes.ReplaceAll(frame.Bytes(), []byte("\n"), []byte("\x1b[K\n"))
 	fmt.Fprintf(v.out, "\x1b[H%s\x1b[K\x1b[J", lines)
 }
@@ -84,7 +84,7 @@ func (v *view) line(s *core.Snapshot) {
 		}
 	}
 	fmt.Fprintf(v.out, "%4.0fs: %d spans profiled, %d exported; most self time: %s in %q\n", time.Since(v.started).Seconds(),
-		s.Counters.Spans, v.telemetry.exporter.spans.Load(), time.Duration(busiest.Stats.Self).Round(time.Millisecond), busiest.Site.Name)
+		s.Counters.Spans, v.telemetry.raw.Stats().Exported, time.Duration(busiest.Stats.Self).Round(time.Millisecond), busiest.Site.Name)
 }
 
 // isTerminal reports whether f is a terminal that understands control sequences.

@@ -11,7 +11,7 @@ import (
 
 func TestTableIsDrawnInPlace(t *testing.T) {
 	out := tempFile(t)
-	tel, err := startTelemetry(0, nil)
+	tel, err := startTelemetry(config{}, nil)
 	require.NoError(t, err)
 	v := &view{config: parse(t), telemetry: tel, banner: "banner", out: out}
 	v.table(tel.profiler.Snapshot())
