@@ -50,12 +50,22 @@ func fromJSON(data []byte, t *messageType, limit int) ([]byte, error) {
 	if errors.Is(err, ErrTooLarge) {
 		return nil, err
 	}
-	return nil, fmt.Errorf("%w: JSON at byte %d, %q: %w", ErrMalformed, r.InputOffset(), r.StackPointer(), err)
+	return nil, fmt.Errorf("%w: JSON at byte %d, %s: %w", ErrMalformed, r.InputOffset(), r.place(), err)
 }
 
 type jsonReader struct {
 	*jsontext.Decoder
 	limit int
+}
+
+// place says where in the value the reader is, but not all of it where that is deep.
+func (r *jsonReader) place() string {
+	const most = 200
+	place := string(r.StackPointer())
+	if len(place) > most {
+		place = "…" + place[len(place)-most:]
+	}
+	return strconv.Quote(place)
 }
 
 // message reads an object and appends the content of a message.
