@@ -43,7 +43,8 @@ func fromJSON(data []byte, t *messageType, limit int) ([]byte, error) {
 	out, err := r.message(make([]byte, 0, min(len(data), limit)), t, 0)
 	if err == nil {
 		if _, err = r.ReadToken(); errors.Is(err, io.EOF) {
-			return out, nil
+			// The JSON was longer: the room that it took is not worth keeping.
+			return bytes.Clone(out), nil
 		}
 		err = errors.New("there is more after the JSON value")
 	}
