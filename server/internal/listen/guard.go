@@ -41,27 +41,32 @@ func (c *Config) Guard() *Guard {
 	return g
 }
 
-// TokensFrom reads tokens: one a line from the file, if it is not empty, and from the list, separated by commas, as it stands
-// in the environment.
+// TokensFrom reads tokens: those of a list separated by commas, as it stands in the environment, and one a line from a file, if
+// there is one.
 func TokensFrom(file, list string) ([]string, error) {
-	text := strings.ReplaceAll(list, ",", "\n")
-	if file != "" {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("reading the tokens: %w", err)
-		}
-		text += "\n" + string(data)
+	tokens := tokensIn(strings.ReplaceAll(list, ",", "\n"))
+	if file == "" {
+		return tokens, nil
 	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the tokens: %w", err)
+	}
+	more := tokensIn(string(data))
+	if len(more) == 0 {
+		return nil, fmt.Errorf("the file %s has no tokens", file)
+	}
+	return append(tokens, more...), nil
+}
+
+func tokensIn(lines string) []string {
 	var tokens []string
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(lines) {
 		if token := strings.TrimSpace(line); token != "" && !strings.HasPrefix(token, "#") {
 			tokens = append(tokens, token)
 		}
 	}
-	if file != "" && len(tokens) == 0 {
-		return nil, fmt.Errorf("the file %s has no tokens", file)
-	}
-	return tokens, nil
+	return tokens
 }
 
 // check returns why a request must not pass: codes.OK if it may.

@@ -26,7 +26,12 @@ const (
 	chunkBytes = 1 << 20
 	// keptChunks are kept for the next body.
 	keptChunks = 2
+	// usualRatio is how much longer bodies usually become.
+	usualRatio = 64
 )
+
+// errUnusual says that a body becomes longer than is usual.
+var errUnusual = errors.New("unusually much")
 
 // newUnpackers returns as many as may work at once.
 func newUnpackers(limits Limits) chan *unpacker {
@@ -74,23 +79,44 @@ func (r *Receiver) unpack(ctx context.Context, l *lease, packed []byte, encoding
 }
 
 func (u *unpacker) unpack(l *lease, packed []byte, encoding string, limit int64) ([]byte, error) {
+	from, err := u.open(packed, encoding)
+	if err != nil {
+		return nil, err
+	}
+	data, err := u.read(l, from, limit, int64(len(packed))*usualRatio)
+	if !errors.Is(err, errUnusual) {
+		return data, err
+	}
+	// It may be a bomb. How much comes out is found out first, without keeping any of it.
+	if from, err = u.open(packed, encoding); err != nil {
+		return nil, err
+	}
+	size, err := io.CopyBuffer(io.Discard, io.LimitReader(struct{ io.Reader }{from}, limit+1), u.chunks[0][:chunkBytes])
+	if err != nil {
+		return nil, err
+	}
+	if size > limit {
+		return nil, tooLarge(limit)
+	}
+	if from, err = u.open(packed, encoding); err != nil {
+		return nil, err
+	}
+	return u.read(l, from, limit, limit)
+}
+
+func (u *unpacker) open(packed []byte, encoding string) (io.Reader, error) {
 	switch encoding {
 	case "gzip":
-		if err := u.gzip.Reset(bytes.NewReader(packed)); err != nil {
-			return nil, err
-		}
-		return u.read(l, u.gzip, limit)
+		return u.gzip, u.gzip.Reset(bytes.NewReader(packed))
 	case "zstd":
-		if err := u.zstd.Reset(bytes.NewReader(packed)); err != nil {
-			return nil, err
-		}
-		return u.read(l, u.zstd, limit)
+		return u.zstd, u.zstd.Reset(bytes.NewReader(packed))
 	}
 	return nil, fmt.Errorf("%w: the encoding %q; gzip and zstd are supported", errUnsupported, encoding)
 }
 
-// read reads up to the end, and takes the room for what it returns.
-func (u *unpacker) read(l *lease, from io.Reader, limit int64) ([]byte, error) {
+// read reads up to the end, and takes the room for what it returns. It returns errUnusual when it had to make room for more
+// than is usual.
+func (u *unpacker) read(l *lease, from io.Reader, limit, usual int64) ([]byte, error) {
 	size, held := int64(0), int64(0)
 	defer func() {
 		l.give(held)
@@ -100,6 +126,9 @@ func (u *unpacker) read(l *lease, from io.Reader, limit int64) ([]byte, error) {
 		}
 	}()
 	for i, end := 0, false; !end; i++ {
+		if i >= keptChunks && size > usual {
+			return nil, errUnusual
+		}
 		if err := l.take(chunkBytes); err != nil {
 			return nil, err
 		}
