@@ -16,68 +16,71 @@ import (
 // The bytes given to visit are valid during the visit only. Malformed data end the reading: a Checker lets none pass.
 type Texts struct{ buffer []byte }
 
-// Span calls visit for every attribute of a Span message, then of its events and links as they come.
-func (t *Texts) Span(span []byte, visit func(key, text []byte)) {
-	for f := (fields{message: span}); f.next(); {
+// Span calls visit for every attribute of a Span message and of its events and links, in the order in which they come, until
+// visit returns false.
+func (t *Texts) Span(span []byte, visit func(key, text []byte) bool) {
+	more := true
+	for f := (fields{message: span}); more && f.next(); {
 		switch f.tag {
 		case 9<<3 | bytesType:
-			t.attribute(f.value, visit)
+			more = t.attribute(f.value, visit)
 		case 11<<3 | bytesType:
-			t.attributes(f.value, 3, visit)
+			more = t.attributes(f.value, 3, visit)
 		case 13<<3 | bytesType:
-			t.attributes(f.value, 4, visit)
+			more = t.attributes(f.value, 4, visit)
 		}
 	}
 }
 
-// Resource calls visit for every attribute of the resource in Origin.Resource.
-func (t *Texts) Resource(resource []byte, visit func(key, text []byte)) {
-	for f := (fields{message: resource}); f.next(); {
-		if f.tag == 1<<3|bytesType {
-			t.attributes(f.value, 1, visit)
-		}
-	}
+// Resource does the same for the resource in Origin.Resource.
+func (t *Texts) Resource(resource []byte, visit func(key, text []byte) bool) {
+	t.nested(resource, 1, visit)
 }
 
-// Scope calls visit for every attribute of the instrumentation scope in Origin.Scope.
-func (t *Texts) Scope(scope []byte, visit func(key, text []byte)) {
-	for f := (fields{message: scope}); f.next(); {
+// Scope does the same for the instrumentation scope in Origin.Scope.
+func (t *Texts) Scope(scope []byte, visit func(key, text []byte) bool) {
+	t.nested(scope, 3, visit)
+}
+
+// nested reads the attributes of the message in field 1, which has them in the field with the number.
+func (t *Texts) nested(message []byte, number uint32, visit func(key, text []byte) bool) {
+	more := true
+	for f := (fields{message: message}); more && f.next(); {
 		if f.tag == 1<<3|bytesType {
-			t.attributes(f.value, 3, visit)
+			more = t.attributes(f.value, number, visit)
 		}
 	}
 }
 
 // attributes reads those of a message that has them in the field with the number.
-func (t *Texts) attributes(message []byte, number uint32, visit func(key, text []byte)) {
+func (t *Texts) attributes(message []byte, number uint32, visit func(key, text []byte) bool) (more bool) {
 	for f := (fields{message: message}); f.next(); {
-		if f.tag == number<<3|bytesType {
-			t.attribute(f.value, visit)
+		if f.tag == number<<3|bytesType && !t.attribute(f.value, visit) {
+			return false
 		}
 	}
+	return true
 }
 
-func (t *Texts) attribute(message []byte, visit func(key, text []byte)) {
+func (t *Texts) attribute(message []byte, visit func(key, text []byte) bool) (more bool) {
 	key, value, err := keyValue(message)
 	if err != nil {
-		return
+		return false
 	}
 	// Most are short strings.
 	if len(value) >= 2 && value[0] == 1<<3|bytesType && int(value[1]) == len(value)-2 && value[1] < 0x80 {
-		visit(key, value[2:])
-		return
+		return visit(key, value[2:])
 	}
 	v := readValue(value)
-	if v.tag == 1<<3|bytesType {
-		visit(key, v.content)
-		return
-	}
-	if v.tag == 5<<3|bytesType || v.tag == 6<<3|bytesType {
+	switch v.tag {
+	case 1<<3 | bytesType:
+		return visit(key, v.content)
+	case 5<<3 | bytesType, 6<<3 | bytesType:
 		t.buffer = appendJSON(t.buffer[:0], v, 0)
-	} else {
+	default:
 		t.buffer = v.appendText(t.buffer[:0])
 	}
-	visit(key, t.buffer)
+	return visit(key, t.buffer)
 }
 
 // value is what an AnyValue message holds: tag is that of the field that is set, 0 if none is.

@@ -68,8 +68,8 @@ func plain(v *common.AnyValue) any {
 }
 
 // collect returns a function that collects attributes, with arrays and lists read from JSON where the other has them so.
-func collect(t *testing.T, want []any, got *[]any) func(key, text []byte) {
-	return func(key, text []byte) {
+func collect(t *testing.T, want []any, got *[]any) func(key, text []byte) bool {
+	return func(key, text []byte) bool {
 		var v any = string(text)
 		if i := len(*got) + 1; i < len(want) {
 			if _, isText := want[i].(string); !isText {
@@ -77,6 +77,7 @@ func collect(t *testing.T, want []any, got *[]any) func(key, text []byte) {
 			}
 		}
 		*got = append(*got, string(key), v)
+		return true
 	}
 }
 
@@ -165,7 +166,26 @@ func TestTextsAllocateNothing(t *testing.T) {
 	span := walked(t, realistic(1))[0].Raw
 	var texts Texts
 	n := 0
-	visit := func(key, text []byte) { n += len(key) + len(text) }
+	visit := func(key, text []byte) bool {
+		n += len(key) + len(text)
+		return true
+	}
 	require.Zero(t, testing.AllocsPerRun(100, func() { texts.Span(span, visit) }))
 	require.Positive(t, n)
+}
+
+func TestTextsEndWhenToldTo(t *testing.T) {
+	event := func(key string) *traces.Span_Event {
+		return &traces.Span_Event{Attributes: []*common.KeyValue{{Key: key}}}
+	}
+	span, err := proto.Marshal(&traces.Span{Attributes: []*common.KeyValue{{Key: "a"}, {Key: "b"}}, Events: []*traces.Span_Event{event("c"), event("d")}})
+	require.NoError(t, err)
+	for n, want := range []string{"a", "ab", "abc", "abcd"} {
+		got := ""
+		new(Texts).Span(span, func(key, _ []byte) bool {
+			got += string(key)
+			return len(got) <= n
+		})
+		require.Equal(t, want, got)
+	}
 }

@@ -251,8 +251,9 @@ func TestCheckDoesNotDescendIntoTheDeepest(t *testing.T) {
 	require.Equal(t, map[string]int{DroppedTooDeep: 1}, got.Reasons)
 	require.Len(t, walked(t, got.Request), 1)
 	texts := Texts{}
-	texts.Span(span, func(_, text []byte) {
+	texts.Span(span, func(_, text []byte) bool {
 		require.Equal(t, strings.Repeat("[", 64)+"null"+strings.Repeat("]", 64), string(text))
+		return true
 	})
 }
 

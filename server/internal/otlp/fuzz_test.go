@@ -38,7 +38,7 @@ func FuzzWalk(f *testing.F) {
 		}
 		var texts Texts
 		for _, s := range all {
-			texts.Span(s.Raw, func(_, _ []byte) {})
+			texts.Span(s.Raw, func(_, _ []byte) bool { return true })
 		}
 		if proto.Unmarshal(request, new(traces.TracesData)) == nil {
 			require.Equal(t, expected(t, request), withoutRaw(all))
