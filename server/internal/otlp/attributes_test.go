@@ -83,7 +83,7 @@ func collect(t *testing.T, want []any, got *[]any) func(key, text []byte) bool {
 
 func TestTextsOfRandomRequests(t *testing.T) {
 	all := 0
-	for seed := range uint64(500) {
+	for seed := range uint64(200) {
 		m := random[*traces.TracesData](rand.New(rand.NewPCG(seed, 6)), true)
 		data, err := proto.Marshal(m)
 		require.NoError(t, err)

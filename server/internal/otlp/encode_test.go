@@ -23,7 +23,7 @@ func parts(t *testing.T, request []byte) []Part {
 }
 
 func TestTracesArePutTogetherAgain(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range uint64(150) {
 		m := random[*traces.TracesData](rand.New(rand.NewPCG(seed, 7)), true)
 		m.ProtoReflect().SetUnknown(nil)
 		// What has no spans is not kept, and what is the same is put together.

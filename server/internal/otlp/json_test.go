@@ -30,7 +30,7 @@ func fromTraces(t *testing.T, text string) *traces.TracesData {
 }
 
 func TestJSONOfTheCollectorsLibrary(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range uint64(150) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		want := random[*traces.TracesData](r, false)
 		data, err := proto.Marshal(want)
@@ -50,7 +50,7 @@ func TestJSONOfTheCollectorsLibrary(t *testing.T) {
 }
 
 func TestMetricsJSONOfTheCollectorsLibrary(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range uint64(150) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		data, err := proto.Marshal(random[*metrics.MetricsData](r, false))
 		require.NoError(t, err)
@@ -71,7 +71,7 @@ func TestMetricsJSONOfTheCollectorsLibrary(t *testing.T) {
 
 // Protobuf's own JSON differs in the ids, which it has in base64, and in the enums, which it has by name unless told.
 func TestJSONOfProtobuf(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range uint64(150) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		want := random[*traces.TracesData](r, false)
 		text, err := protojson.MarshalOptions{UseEnumNumbers: true}.Marshal(want)
