@@ -87,18 +87,32 @@ func TestGRPCOfOtherSignals(t *testing.T) {
 
 func TestGRPCDeadline(t *testing.T) {
 	s := serve(t, DefaultLimits())
-	entered := make(chan struct{})
-	sink := ctxSink(func(ctx context.Context) error {
-		close(entered)
+	s.signals[0].sink = ctxSink(func(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	})
-	s.signals[0].sink = sink
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := collector.NewTraceServiceClient(s.dial(t)).Export(ctx, &collector.ExportTraceServiceRequest{})
-	require.Equal(t, codes.DeadlineExceeded, status.Code(err))
-	<-entered
+	resp, _ := s.rawCall(t, map[string]string{"Grpc-Timeout": "1m"}, frame(0, nil))
+	require.Equal(t, fmt.Sprint(int(codes.DeadlineExceeded)), resp.Header.Get("Grpc-Status"), "after a millisecond")
+}
+
+// rawCall sends a call over HTTP/2 as no client of grpc's does it.
+func (s *server) rawCall(t *testing.T, header map[string]string, body []byte) (*http.Response, []byte) {
+	t.Helper()
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: &protocols}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.address+s.signals[0].method, bytes.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/grpc+proto")
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
+	resp, err := transport.RoundTrip(req)
+	require.NoError(t, err)
+	answer, err := io.ReadAll(resp.Body)
+	require.NoError(t, errors.Join(err, resp.Body.Close()))
+	return resp, answer
 }
 
 // ctxSink is a sink that looks at the context.
@@ -116,10 +130,6 @@ func frame(flag byte, message []byte) []byte {
 // What no client of grpc's sends.
 func TestGRPCRefuses(t *testing.T) {
 	s := serve(t, DefaultLimits())
-	var protocols http.Protocols
-	protocols.SetUnencryptedHTTP2(true)
-	transport := &http.Transport{Protocols: &protocols}
-	defer transport.CloseIdleConnections()
 	message := marshal(t, &traces.TracesData{ResourceSpans: spans(3, 10)})
 	for name, c := range map[string]struct {
 		encoding string
@@ -144,16 +154,11 @@ func TestGRPCRefuses(t *testing.T) {
 		"not packed although it might be": {"gzip", frame(0, message), codes.OK, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.address+s.signals[0].method, bytes.NewReader(c.body))
-			require.NoError(t, err)
-			req.Header.Set("Content-Type", "application/grpc+proto")
+			header := map[string]string{}
 			if c.encoding != "" {
-				req.Header.Set("Grpc-Encoding", c.encoding)
+				header["Grpc-Encoding"] = c.encoding
 			}
-			resp, err := transport.RoundTrip(req)
-			require.NoError(t, err)
-			body, err := io.ReadAll(resp.Body)
-			require.NoError(t, errors.Join(err, resp.Body.Close()))
+			resp, body := s.rawCall(t, header, c.body)
 			require.Equal(t, http.StatusOK, resp.StatusCode)
 			require.Equal(t, "application/grpc", resp.Header.Get("Content-Type"))
 			if c.code == codes.OK {
