@@ -192,7 +192,7 @@ func TestBackPressureOfBytesInFlight(t *testing.T) {
 // Of 1000 calls at once, each is taken exactly once or told to come back.
 func TestManyCallsAtOnceConcurrentSafe(t *testing.T) {
 	limits := DefaultLimits()
-	limits.InFlightBytes = 4 << 20
+	limits.InFlightBytes, limits.RequestTime = 4<<20, time.Hour
 	s := serve(t, limits)
 	client := collector.NewTraceServiceClient(s.dial(t))
 	var mu sync.Mutex
