@@ -47,3 +47,31 @@ func BenchmarkCheck(b *testing.B) {
 		return err
 	})
 }
+
+func BenchmarkTexts(b *testing.B) {
+	request := realistic(510)
+	all, err := walk(request)
+	require.NoError(b, err)
+	var texts Texts
+	n := 0
+	visit := func(key, text []byte) bool {
+		n += len(key) + len(text)
+		return true
+	}
+	measure(b, request, 510, func() error {
+		for i := range all {
+			texts.Span(all[i].Raw, visit)
+		}
+		return nil
+	})
+}
+
+func BenchmarkFromJSON(b *testing.B) {
+	request := realistic(510)
+	text, err := TracesToJSON(request)
+	require.NoError(b, err)
+	measure(b, text, 510, func() error {
+		_, err := TracesFromJSON(text, enough)
+		return err
+	})
+}

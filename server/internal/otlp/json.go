@@ -43,19 +43,30 @@ func fromJSON(data []byte, t *messageType, limit int) ([]byte, error) {
 	out, err := r.message(make([]byte, 0, min(len(data), limit)), t, 0)
 	if err == nil {
 		if _, err = r.ReadToken(); errors.Is(err, io.EOF) {
-			return out, nil
+			// The JSON was longer: the room that it took is not worth keeping.
+			return bytes.Clone(out), nil
 		}
 		err = errors.New("there is more after the JSON value")
 	}
 	if errors.Is(err, ErrTooLarge) {
 		return nil, err
 	}
-	return nil, fmt.Errorf("%w: JSON at byte %d, %q: %w", ErrMalformed, r.InputOffset(), r.StackPointer(), err)
+	return nil, fmt.Errorf("%w: JSON at byte %d, %s: %w", ErrMalformed, r.InputOffset(), r.place(), err)
 }
 
 type jsonReader struct {
 	*jsontext.Decoder
 	limit int
+}
+
+// place says where in the value the reader is, but not all of it where that is deep.
+func (r *jsonReader) place() string {
+	const most = 200
+	place := string(r.StackPointer())
+	if len(place) > most {
+		place = "…" + place[len(place)-most:]
+	}
+	return strconv.Quote(place)
 }
 
 // message reads an object and appends the content of a message.

@@ -45,8 +45,7 @@ func fromThreshold(digits []byte) (count uint64, ok bool) {
 		}
 	}
 	t <<= 4 * (14 - len(digits))
-	// 2^56*1024/(2^56-t), rounded to the nearest. The divisor is at least 1, so that it fits into 66 bits; only with a
-	// sampling of less than one in 2^54 it would not fit into 64.
+	// 2^56*1024/(2^56-t), rounded to the nearest. With a sampling of one in 2^54 and less it does not fit into 64 bits.
 	kept := 1<<56 - t
 	high, low := uint64(1)<<(56+10-64), uint64(0)
 	low, carry := bits.Add64(low, kept/2, 0)

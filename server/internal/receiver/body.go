@@ -1,17 +1,10 @@
 package receiver
 
 import (
-	"bytes"
-	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"sync/atomic"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 )
@@ -52,15 +45,12 @@ func (l *lease) give(n int64) {
 // free returns everything.
 func (l *lease) free() { l.give(l.held) }
 
-// usualRatio is how much longer than the packed data room is made for, at first, when they are unpacked.
-const usualRatio = 16
-
 // firstRead is how much room a body gets before anything of it has come. The length that a client claims is only believed
 // as far as it has sent an eighth of it.
 const firstRead = 32 << 10
 
-// read reads up to the end, and takes the room: first bytes of it at the beginning. size is what must come, or -1.
-func (l *lease) read(from io.Reader, size, first, limit int64) ([]byte, error) {
+// read reads up to the end, and takes the room for it. size is what must come, or -1.
+func (l *lease) read(from io.Reader, size, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, tooLarge(limit)
 	}
@@ -69,7 +59,7 @@ func (l *lease) read(from io.Reader, size, first, limit int64) ([]byte, error) {
 		most, step = size, 8
 	}
 	var data []byte
-	for room := min(first, most); ; room = min(room*step, most) {
+	for room := min(firstRead, most); ; room = min(room*step, most) {
 		if err := l.take(room - int64(cap(data))); err != nil {
 			return nil, err
 		}
@@ -93,7 +83,7 @@ func (l *lease) read(from io.Reader, size, first, limit int64) ([]byte, error) {
 
 // receive is read for what comes from a client.
 func (l *lease) receive(from io.Reader, size, limit int64) ([]byte, error) {
-	data, err := l.read(from, size, firstRead, limit)
+	data, err := l.read(from, size, limit)
 	if err == nil || errors.Is(err, otlp.ErrTooLarge) || errors.Is(err, otlp.ErrOverloaded) {
 		return data, err
 	}
@@ -117,92 +107,4 @@ func fill(data []byte, from io.Reader) (filled []byte, end bool, err error) {
 
 func tooLarge(limit int64) error {
 	return fmt.Errorf("%w: more than %d bytes", otlp.ErrTooLarge, limit)
-}
-
-// unpacker unpacks bodies, one at a time.
-type unpacker struct {
-	gzip *gzip.Reader
-	zstd *zstd.Decoder
-}
-
-// newUnpackers returns as many as may work at once.
-func newUnpackers(limits Limits) chan *unpacker {
-	n := runtime.GOMAXPROCS(0)
-	units := make(chan *unpacker, n)
-	for range n {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(limits.WindowBytes), zstd.WithDecoderMaxMemory(uint64(limits.RequestBytes)))
-		if err != nil {
-			panic(err) // an option is out of range
-		}
-		units <- &unpacker{gzip: new(gzip.Reader), zstd: d}
-	}
-	return units
-}
-
-// unpack returns what was packed with the encoding. It may wait for other requests to be unpacked.
-func (r *Receiver) unpack(ctx context.Context, l *lease, packed []byte, encoding string) ([]byte, error) {
-	var u *unpacker
-	select {
-	case u = <-r.units:
-		defer func() { r.units <- u }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	data, err := u.unpack(l, packed, encoding, r.limits.RequestBytes)
-	switch {
-	case err == nil:
-		l.give(int64(cap(packed)))
-		return data, nil
-	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return nil, fmt.Errorf("%w: %w", otlp.ErrTooLarge, err)
-	case errors.Is(err, otlp.ErrTooLarge), errors.Is(err, otlp.ErrOverloaded), errors.Is(err, errUnsupported):
-		return nil, err
-	}
-	return nil, fmt.Errorf("%w: the body is not %s: %w", otlp.ErrMalformed, encoding, err)
-}
-
-func (u *unpacker) unpack(l *lease, packed []byte, encoding string, limit int64) ([]byte, error) {
-	from := bytes.NewReader(packed)
-	// The size that the packed data claim is believed as far as data are usually packed.
-	room := min(int64(len(packed))*usualRatio, limit)
-	switch encoding {
-	case "gzip":
-		if err := u.gzip.Reset(from); err != nil {
-			return nil, err
-		}
-		if n := len(packed); n >= 4 {
-			room = min(room, int64(binary.LittleEndian.Uint32(packed[n-4:])))
-		}
-		return l.read(u.gzip, -1, room+1, limit)
-	case "zstd":
-		var head zstd.Header
-		if err := head.Decode(packed); err == nil && head.HasFCS {
-			room = int64(min(uint64(room), head.FrameContentSize))
-		}
-		if err := u.zstd.Reset(from); err != nil {
-			return nil, err
-		}
-		return l.read(u.zstd, -1, room+1, limit)
-	}
-	return nil, fmt.Errorf("%w: the encoding %q; gzip and zstd are supported", errUnsupported, encoding)
-}
-
-// fromJSON returns the request in protobuf. It may wait for other requests to be unpacked.
-func (r *Receiver) fromJSON(ctx context.Context, l *lease, data []byte, s *signal) ([]byte, error) {
-	select {
-	case u := <-r.units:
-		defer func() { r.units <- u }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if err := l.take(int64(len(data))); err != nil {
-		return nil, err
-	}
-	request, err := s.fromJSON(data, int(r.limits.RequestBytes))
-	if err != nil {
-		return nil, err
-	}
-	l.give(int64(cap(data)+len(data)) - int64(cap(request)))
-	return request, nil
 }

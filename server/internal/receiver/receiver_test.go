@@ -3,7 +3,6 @@ package receiver
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	common "go.opentelemetry.io/proto/otlp/common/v1"
+	resource "go.opentelemetry.io/proto/otlp/resource/v1"
 	traces "go.opentelemetry.io/proto/otlp/trace/v1"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
@@ -80,14 +80,14 @@ func serve(t *testing.T, limits Limits) *server {
 }
 
 func spans(n, valueBytes int) []*traces.ResourceSpans {
-	scope := &traces.ScopeSpans{}
+	scope := &traces.ScopeSpans{Scope: &common.InstrumentationScope{}}
 	for i := range n {
 		scope.Spans = append(scope.Spans, &traces.Span{
-			TraceId: []byte("0123456789abcdef"), SpanId: fmt.Appendf(nil, "%08d", i), Name: "work",
+			TraceId: []byte("0123456789abcdef"), SpanId: fmt.Appendf(nil, "%08d", i), Name: "work", Status: &traces.Status{},
 			Attributes: []*common.KeyValue{{Key: "text", Value: &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: strings.Repeat("x", valueBytes)}}}},
 		})
 	}
-	return []*traces.ResourceSpans{{ScopeSpans: []*traces.ScopeSpans{scope}}}
+	return []*traces.ResourceSpans{{Resource: &resource.Resource{}, ScopeSpans: []*traces.ScopeSpans{scope}}}
 }
 
 func marshal(t *testing.T, m proto.Message) []byte {
@@ -122,5 +122,54 @@ func TestRealClients(t *testing.T) {
 		})
 	}
 	require.Equal(t, int64(8), s.Counters.Accepted.Load())
-	_ = io.EOF
+}
+
+// Clients try again when they are told to, and then their data arrive once.
+func TestRealClientsTryAgain(t *testing.T) {
+	limits := DefaultLimits()
+	limits.RetryAfter = time.Millisecond
+	soon := otlptracehttp.RetryConfig{Enabled: true, InitialInterval: time.Millisecond, MaxInterval: time.Millisecond, MaxElapsedTime: time.Minute}
+	for name, client := range map[string]func(address string) otlptrace.Client{
+		"gRPC": func(address string) otlptrace.Client {
+			return otlptracegrpc.NewClient(otlptracegrpc.WithInsecure(), otlptracegrpc.WithEndpoint(address), otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig(soon)))
+		},
+		"HTTP": func(address string) otlptrace.Client {
+			return otlptracehttp.NewClient(otlptracehttp.WithInsecure(), otlptracehttp.WithEndpoint(address), otlptracehttp.WithRetry(soon))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, limits)
+			full, calls := fmt.Errorf("%w: the disk is full", otlp.ErrOverloaded), 0
+			s.traces.answer = func([]byte) (otlp.Result, error) {
+				if calls++; calls < 3 {
+					return otlp.Result{}, full
+				}
+				return otlp.Result{}, nil
+			}
+			c := client(s.address)
+			require.NoError(t, c.Start(t.Context()))
+			require.NoError(t, c.UploadTraces(t.Context(), spans(1, 1)))
+			require.Len(t, s.traces.received(), 3)
+			require.Equal(t, int64(2), s.Counters.Overloaded.Load())
+			require.Equal(t, int64(1), s.Counters.Accepted.Load())
+			require.NoError(t, c.Stop(t.Context()))
+		})
+	}
+}
+
+// Clients learn what was rejected, and do not send it again.
+func TestRealClientsLearnOfPartialSuccess(t *testing.T) {
+	s := serve(t, DefaultLimits())
+	s.traces.answer = func([]byte) (otlp.Result, error) { return otlp.Result{Rejected: 2, Message: "two were bad"}, nil }
+	for _, c := range []otlptrace.Client{
+		otlptracegrpc.NewClient(otlptracegrpc.WithInsecure(), otlptracegrpc.WithEndpoint(s.address)),
+		otlptracehttp.NewClient(otlptracehttp.WithInsecure(), otlptracehttp.WithEndpoint(s.address)),
+	} {
+		require.NoError(t, c.Start(t.Context()))
+		require.ErrorContains(t, c.UploadTraces(t.Context(), spans(3, 1)), "two were bad")
+		require.NoError(t, c.Stop(t.Context()))
+	}
+	require.Len(t, s.traces.received(), 2)
+	require.Equal(t, int64(4), s.Counters.Rejected.Load())
+	require.Equal(t, int64(2), s.Counters.Partial.Load())
 }
