@@ -20,7 +20,8 @@ func (s *Store) Commit(ctx context.Context, g *store.Segment) error {
 	defer s.release()
 	s.committing.Lock()
 	defer s.committing.Unlock()
-	if err := s.room(0); err != nil {
+	// What is in the log already may use half of the reserve: it will take less room in a block.
+	if err := s.room(-s.log.sizeOf(g.Consumed), s.options.ReserveBytes/2); err != nil {
 		return err
 	}
 	batch := s.db.NewBatch()

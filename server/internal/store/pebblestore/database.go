@@ -122,3 +122,13 @@ func (s *Store) write(f func() error) (err error) {
 	}()
 	return f()
 }
+
+// closeDB closes the database also when it cannot be written any more.
+func (s *Store) closeDB() (err error) {
+	defer func() {
+		if p, ok := recover().(fatal); ok {
+			err = p
+		}
+	}()
+	return s.db.Close()
+}

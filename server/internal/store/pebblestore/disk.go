@@ -22,9 +22,8 @@ type disk struct {
 	// waiting is how many writes wait now, waited how many ever had to.
 	waiting atomic.Int64
 	waited  atomic.Uint64
-	// stopped is closed when waiting is in vain, because the store is closed.
-	stopped chan struct{}
-	stop    sync.Once
+	// open is set while the store is open: only then it is worth to wait.
+	open atomic.Bool
 
 	// free is what the last look at the disk found, at the time looked.
 	mu     sync.Mutex
@@ -42,11 +41,8 @@ const (
 )
 
 func newDisk(fs vfs.FS, dir string) *disk {
-	return &disk{FS: fs, dir: dir, stopped: make(chan struct{})}
+	return &disk{FS: fs, dir: dir}
 }
-
-// close makes the writes that wait fail.
-func (d *disk) close() { d.stop.Do(func() { close(d.stopped) }) }
 
 // Unwrap implements vfs.FS.
 func (d *disk) Unwrap() vfs.FS { return d.FS }
@@ -78,25 +74,21 @@ func (d *disk) wrap(f vfs.File, category vfs.DiskWriteCategory, err error) (vfs.
 
 // noRoom reports whether an error may pass when somebody makes room or makes the disk writable again.
 func noRoom(err error) bool {
-	return vfs.IsNoSpaceError(err) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
+	return err != nil && (vfs.IsNoSpaceError(err) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS))
 }
 
 // patiently calls write until there is room for it.
 func (d *disk) patiently(category vfs.DiskWriteCategory, write func() error) error {
 	err := write()
-	if err == nil || !noRoom(err) {
+	if !noRoom(err) {
 		return err
 	}
 	d.waited.Add(1)
 	d.waiting.Add(1)
 	defer d.waiting.Add(-1)
 	table := category != "pebble-wal" && category != "pebble-manifest" && category != vfs.WriteCategoryUnspecified
-	for tries := 0; noRoom(err) && !(table && tries >= tableWaits); tries++ {
-		select {
-		case <-d.stopped:
-			return err
-		case <-time.After(retryEvery):
-		}
+	for tries := 0; noRoom(err) && d.open.Load() && !(table && tries >= tableWaits); tries++ {
+		time.Sleep(retryEvery)
 		err = write()
 	}
 	return err
@@ -143,16 +135,16 @@ func (d *disk) available() (uint64, error) {
 	return d.free, nil
 }
 
-// room returns store.ErrFull if there is none for more bytes.
-func (s *Store) room(more int64) error {
-	err := s.checkRoom(more)
+// room returns store.ErrFull if there is none for more bytes of which keep must remain.
+func (s *Store) room(more, keep int64) error {
+	err := s.checkRoom(more, keep)
 	if errors.Is(err, store.ErrFull) {
 		s.refused.Add(1)
 	}
 	return err
 }
 
-func (s *Store) checkRoom(more int64) error {
+func (s *Store) checkRoom(more, keep int64) error {
 	if s.disk.waiting.Load() > 0 {
 		return fmt.Errorf("%w: the disk of %s is full or read-only", store.ErrFull, s.options.Dir)
 	}
@@ -160,13 +152,13 @@ func (s *Store) checkRoom(more int64) error {
 	if err != nil {
 		return err
 	}
-	if reserve := uint64(s.options.ReserveBytes); free < reserve+uint64(more) {
-		return fmt.Errorf("%w: %d bytes are free on the disk of %s, %d must remain: make room there, or lower the retention",
-			store.ErrFull, free, s.options.Dir, reserve)
+	if need := max(more, 0) + keep; free < uint64(need) {
+		return fmt.Errorf("%w: %d bytes are free on the disk of %s, %d must be: make room there, or lower the retention",
+			store.ErrFull, free, s.options.Dir, need)
 	}
 	if limit := s.options.MaxBytes; limit > 0 {
 		if used := s.logical(); used+more > limit {
-			return fmt.Errorf("%w: it takes %d bytes, %d are allowed", store.ErrFull, used, limit)
+			return fmt.Errorf("%w: %s takes %d bytes, %d are allowed", store.ErrFull, s.options.Dir, used, limit)
 		}
 	}
 	return nil

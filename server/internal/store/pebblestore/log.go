@@ -45,6 +45,18 @@ func (t *logTable) has(seq uint64) bool {
 	return ok
 }
 
+// sizeOf returns how many bytes the entries have that are consumed completely.
+func (t *logTable) sizeOf(consumed []store.Consumed) (n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range consumed {
+		if c.All {
+			n += t.sizes[c.Seq]
+		}
+	}
+	return n
+}
+
 func (t *logTable) size() (entries, bytes int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -109,7 +121,7 @@ func (s *Store) Append(ctx context.Context, entry []byte) (uint64, error) {
 		*buffer = make([]byte, n)
 	}
 	value := s2.Encode((*buffer)[:cap(*buffer)], entry)
-	if err := s.room(int64(len(value))); err != nil {
+	if err := s.room(int64(len(value)), s.options.ReserveBytes); err != nil {
 		return 0, err
 	}
 	seq := s.sequence.Add(1)

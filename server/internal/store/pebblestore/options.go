@@ -14,8 +14,8 @@ type Options struct {
 	// MaxBytes is how much the store may take on the disk. What is over it is refused with store.ErrFull until Retain
 	// made room. 0 is no limit.
 	MaxBytes int64
-	// ReserveBytes is how much room must be left on the disk; with less, Append and Commit return store.ErrFull. It is
-	// needed to free room: 256 MiB by default, negative for none.
+	// ReserveBytes is how much room must be left on the disk; with less, Append returns store.ErrFull, with half of it Commit
+	// does. It is needed to free room: 256 MiB by default, negative for none.
 	ReserveBytes int64
 	// CacheBytes is how much of the data on the disk is kept in memory, 64 MiB by default.
 	CacheBytes int64

@@ -29,7 +29,7 @@ func (s *Store) SaveSnapshot(ctx context.Context, name string, p *core.Snapshot)
 	defer s.release()
 	value, err := s.profiles.encode(binary.BigEndian.AppendUint64(nil, uint64(s.options.Now().UnixNano())), p)
 	if err == nil {
-		err = s.room(int64(len(value)))
+		err = s.room(int64(len(value)), s.options.ReserveBytes)
 	}
 	if err == nil {
 		err = s.write(func() error { return s.db.Set(snapshotKey(name), value, pebble.Sync) })

@@ -111,8 +111,11 @@ func (s *Store) open() (err error) {
 	if err = s.loadBlocks(); err != nil {
 		return err
 	}
-	s.profiles, err = openProfiles(s)
-	return err
+	if s.profiles, err = openProfiles(s); err != nil {
+		return err
+	}
+	s.disk.open.Store(true)
+	return nil
 }
 
 // checkFormat refuses what a later version wrote, and marks what is new.
@@ -169,10 +172,11 @@ func (s *Store) Close() error {
 	if closed {
 		return store.ErrClosed
 	}
+	// What waits for room on the disk gets its error now.
+	s.disk.open.Store(false)
 	s.profiles.stop()
 	s.users.Wait()
-	err := s.write(s.db.Close)
-	s.disk.close()
+	err := s.closeDB()
 	s.decoder.Close()
 	s.cache.Unref()
 	if err != nil {
