@@ -26,7 +26,7 @@ func (a *assembler) assemble(t *trace, known *recent) (found []assembly.Span, la
 		f.ID, f.Parent, f.Start, f.Duration = s.id, s.parent, s.start, s.duration
 		f.Sum, f.Clock, f.Repeated = s.sum(), s.site.clock, false
 	}
-	late = known.mark(t.id, found)
+	late = known.mark(mixID(&t.id), found)
 	a.Assemble(found)
 	return found, late
 }
@@ -142,7 +142,7 @@ func (p *Pipeline) file(t *trace) {
 		g.began = p.now()
 	}
 	g.tally.record(t, found, order)
-	p.recent.add(t.id, found)
+	p.recent.add(mixID(&t.id), found)
 	g.spans += len(t.spans)
 	g.bytes += t.bytes
 	p.counts.pending.Add(-t.bytes)

@@ -86,21 +86,17 @@ func (p *Pipeline) hurryUp() {
 	}
 }
 
-// add puts the spans to those of their traces.
+// add puts the spans to those of their traces. Each shard is locked once.
 func (p *Pipeline) add(r *reader) {
 	p.counts.received.Add(uint64(len(r.spans)))
 	p.counts.pending.Add(r.bytes)
+	r.deal()
 	now := p.now()
 	full := false
-	for from := 0; from < len(r.spans); {
-		to, id := from+1, r.traces[from]
-		for to < len(r.spans) && r.traces[to] == id {
-			to++
+	for i := range p.shards {
+		if r.dealt[i].first >= 0 {
+			full = p.shards[i].addAll(r, r.dealt[i].first, now, &p.config) || full
 		}
-		if p.shard(&id).add(id, r.spans[from:to], now, &p.config) {
-			full = true
-		}
-		from = to
 	}
 	if full {
 		p.hurryUp()

@@ -24,6 +24,10 @@ type reader struct {
 	// bytes is how much the spans add to what is pending.
 	bytes int64
 
+	// runs are stretches of spans of one trace, dealt the first and the last of those of each shard.
+	runs  []run
+	dealt [shardCount]struct{ first, last int32 }
+
 	// What follows belongs to the origin with the number.
 	number int
 	origin *origin
@@ -39,6 +43,33 @@ const (
 	InFuture  = "span ends in the future"
 	keepReady = 64 // readers
 )
+
+// run is a stretch of spans of one trace; next is the next one for the same shard, -1 for none.
+type run struct{ from, to, next int32 }
+
+// deal divides the spans among the shards, in order.
+func (r *reader) deal() {
+	r.runs = r.runs[:0]
+	for i := range r.dealt {
+		r.dealt[i].first = -1
+	}
+	for from := 0; from < len(r.spans); {
+		to := from + 1
+		for to < len(r.spans) && r.traces[to] == r.traces[from] {
+			to++
+		}
+		at := int32(len(r.runs))
+		r.runs = append(r.runs, run{int32(from), int32(to), -1})
+		d := &r.dealt[mixID(&r.traces[from])%shardCount]
+		if d.first < 0 {
+			d.first = at
+		} else {
+			r.runs[d.last].next = at
+		}
+		d.last = at
+		from = to
+	}
+}
 
 // readers keeps the memory of readers.
 type readers struct {
@@ -92,9 +123,12 @@ func (r *reader) clear() {
 	r.number, r.origin = -1, nil
 }
 
-// first reads a request that is new, and says what of it is refused.
+// first reads a request that is new, and says what of it is refused. What is not kept needs no check of its attributes.
 func (r *reader) first(request []byte) (otlp.Result, error) {
 	r.start()
+	if r.p.config.StatisticsOnly {
+		return r.count(request)
+	}
 	checked, err := r.checker.Check(request, r.judge)
 	if err != nil {
 		return otlp.Result{}, err
@@ -108,6 +142,23 @@ func (r *reader) first(request []byte) (otlp.Result, error) {
 		})
 	}
 	return checked.Result(), err
+}
+
+// count reads a request of which only statistics are kept.
+func (r *reader) count(request []byte) (result otlp.Result, err error) {
+	r.request = request
+	err = r.walker.Walk(request, func(s *otlp.Span) error {
+		reason := s.Bad
+		if reason == "" {
+			reason = r.judge(s)
+		}
+		if reason != "" {
+			result.Rejected++
+			result.Message = reason
+		}
+		return nil
+	})
+	return result, err
 }
 
 // judge reads a span, or says why it is refused.

@@ -93,11 +93,12 @@ func (t *tally) path(m *minuteCounter, tr *trace, found []assembly.Span, i int32
 // split returns the parts that a trace must be filed in, nil if it can be filed as it is: a trace whose spans ended in more
 // minutes than a segment may have is cut, as one with too many spans is.
 func (p *Pipeline) split(t *trace) []*trace {
-	least, most := t.spans[0].minute(), t.spans[0].minute()
+	first, last := t.spans[0].end(), t.spans[0].end()
 	for i := range t.spans {
-		least, most = min(least, t.spans[i].minute()), max(most, t.spans[i].minute())
+		end := t.spans[i].end()
+		first, last = min(first, end), max(last, end)
 	}
-	if most-least < int64(p.config.SegmentMinutes) {
+	if last/minute-first/minute < int64(p.config.SegmentMinutes) {
 		return nil
 	}
 	slices.SortStableFunc(t.spans, func(a, b span) int { return cmp.Compare(a.minute(), b.minute()) })

@@ -23,10 +23,19 @@ const maxFree = 1024
 
 func (sh *shard) init() { sh.traces = make(map[core.TraceID]*trace) }
 
-// add adds spans of one trace, and reports whether the trace is full.
-func (sh *shard) add(id core.TraceID, spans []span, now time.Duration, c *Config) (full bool) {
+// addAll adds the runs of spans that were dealt to the shard, and reports whether a trace is full.
+func (sh *shard) addAll(r *reader, first int32, now time.Duration, c *Config) (full bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	for i := first; i >= 0; i = r.runs[i].next {
+		from, to := r.runs[i].from, r.runs[i].to
+		full = sh.add(r.traces[from], r.spans[from:to], now, c) || full
+	}
+	return full
+}
+
+// add adds spans of one trace, and reports whether the trace is full. The caller holds the lock.
+func (sh *shard) add(id core.TraceID, spans []span, now time.Duration, c *Config) (full bool) {
 	t := sh.traces[id]
 	if t == nil {
 		t = sh.make()

@@ -53,13 +53,28 @@ func newSites(limit int) *sites {
 	return t
 }
 
-// hashOrigin returns the part of a site's hash that all spans of an origin share.
+// maxText is how much of each text tells sites apart. It is a little more than what core takes, which cuts where a
+// character ends, and counts it.
+const maxText = 1024 + 4
+
+func cut(text *[]byte) {
+	if len(*text) > maxText {
+		*text = (*text)[:maxText]
+	}
+}
+
+// hashOrigin returns the part of a site's hash that all spans of an origin share. It cuts the texts.
 func (t *sites) hashOrigin(o *otlp.Origin) uint64 {
+	cut(&o.Service)
+	cut(&o.ScopeName)
 	return mix(maphash.Bytes(t.seed, o.Service), maphash.Bytes(t.seed, o.ScopeName))
 }
 
-// of returns the site of a span; origin is what hashOrigin says.
+// of returns the site of a span; origin is what hashOrigin says. It cuts the texts.
 func (t *sites) of(s *otlp.Span, origin uint64, now int64) *site {
+	cut(&s.Name)
+	cut(&s.Function)
+	cut(&s.File)
 	h := mix(origin, maphash.Bytes(t.seed, s.Name)) + uint64(s.Kind)
 	if len(s.Function)+len(s.File) > 0 {
 		h = mix(h, maphash.Bytes(t.seed, s.Function)^bits.RotateLeft64(maphash.Bytes(t.seed, s.File), 32)^uint64(s.Line))

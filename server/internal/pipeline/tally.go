@@ -117,18 +117,13 @@ func (t *tally) record(tr *trace, found []assembly.Span, order []int32) {
 		return
 	}
 	first := tr.spans[order[0]].minute()
-	same := true
 	for _, i := range order[1:] {
-		if tr.spans[i].minute() != first {
-			same = false
-			break
+		if uint64(tr.spans[i].end()-first*minute) >= minute {
+			t.recordMinutes(tr, found, order)
+			return
 		}
 	}
-	if same {
-		t.recordAll(t.of(first), tr, found, order)
-		return
-	}
-	t.recordMinutes(tr, found, order)
+	t.recordAll(t.of(first), tr, found, order)
 }
 
 // recordAll counts all spans in one minute.
