@@ -5,14 +5,41 @@ import (
 	"time"
 )
 
+// retainEvery is how often the store is asked to forget what is too old or too much.
+const retainEvery = time.Minute
+
 // commitAll commits segments, one after the other, until there will be no more.
 func (p *Pipeline) commitAll(ctx context.Context) {
 	var w writer
-	for g := range p.closedSegments {
-		if !p.commit(ctx, &w, g) {
-			continue // aborted: what is left stays in the log
+	ticker := time.NewTicker(retainEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case g, ok := <-p.closedSegments:
+			if !ok {
+				return
+			}
+			if p.commit(ctx, &w, g) { // if not, what is left stays in the log
+				p.forget(g, &w)
+			}
+		case <-ticker.C:
+			p.retain(ctx)
 		}
-		p.forget(ctx, g, &w)
+	}
+}
+
+// retain lets the store forget.
+func (p *Pipeline) retain(ctx context.Context) {
+	if p.config.Retention == 0 && p.config.RetentionBytes == 0 {
+		return
+	}
+	var before time.Time
+	if p.config.Retention > 0 {
+		before = time.Now().Add(-p.config.Retention)
+	}
+	if err := p.config.Store.Retain(ctx, before, p.config.RetentionBytes); err != nil && ctx.Err() == nil {
+		p.counts.retainErrors.Add(1)
+		p.config.Log.Error("The store failed to forget what is too old. It will be asked again.", "error", err)
 	}
 }
 
@@ -59,10 +86,10 @@ func (p *Pipeline) tryCommit(ctx context.Context, g *segment, commit func() erro
 }
 
 // forget lets go of what is committed.
-func (p *Pipeline) forget(ctx context.Context, g *segment, w *writer) {
+func (p *Pipeline) forget(g *segment, w *writer) {
 	p.counts.used.Add(-w.forget())
+	p.hurryUp() // there may be a segment to close
 	for _, t := range g.traces {
 		p.shard(&t.id).recycle(t)
 	}
-	_ = ctx
 }

@@ -21,8 +21,9 @@ type Counters struct {
 	Oversized, Hurried uint64
 	// OverflowSites is how many spans were seen whose site had no room.
 	OverflowSites uint64
-	// Commits is how many segments were committed, CommitErrors how many attempts failed.
-	Commits, CommitErrors uint64
+	// Commits is how many segments were committed, CommitErrors how many attempts failed, RetainErrors how many attempts
+	// to remove what is too old.
+	Commits, CommitErrors, RetainErrors uint64
 	// Used is how many bytes of Config.Memory are in use, Pending how many of them by traces that are not filed yet.
 	Used, Pending int64
 	// Sites is how many sites are known.
@@ -33,7 +34,7 @@ type Counters struct {
 type counts struct {
 	requests, received, rejected, malformed, overloaded, failed, replayed atomic.Uint64
 	filed, traces, duplicates, late, orphans, cycles, moved               atomic.Uint64
-	oversized, hurried, commits, commitErrors                             atomic.Uint64
+	oversized, hurried, commits, commitErrors, retainErrors               atomic.Uint64
 	used, pending                                                         atomic.Int64
 }
 
@@ -49,7 +50,7 @@ func (p *Pipeline) Counters() Counters {
 		Filed: n.filed.Load(), Traces: n.traces.Load(), Duplicates: n.duplicates.Load(), Late: n.late.Load(),
 		Orphans: n.orphans.Load(), Cycles: n.cycles.Load(), Moved: n.moved.Load(),
 		Oversized: n.oversized.Load(), Hurried: n.hurried.Load(), OverflowSites: p.sites.refused.Load(),
-		Commits: n.commits.Load(), CommitErrors: n.commitErrors.Load(), Used: n.used.Load(), Pending: n.pending.Load(),
+		Commits: n.commits.Load(), CommitErrors: n.commitErrors.Load(), RetainErrors: n.retainErrors.Load(), Used: n.used.Load(), Pending: n.pending.Load(),
 		Sites: sites,
 	}
 }

@@ -83,13 +83,17 @@ func (m *facts) trace(n int, at time.Time) []fact {
 		}
 	}
 	for i := range spans {
-		raw, err := proto.Marshal(spans[i].proto())
-		if err != nil {
-			panic(err)
-		}
-		spans[i].raw = string(raw)
+		spans[i].raw = rawOf(&spans[i])
 	}
 	return spans
+}
+
+func rawOf(f *fact) string {
+	raw, err := proto.Marshal(f.proto())
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
 }
 
 func (f *fact) proto() *tracepb.Span {

@@ -37,11 +37,17 @@ const keepAssembled = 8192
 // tick is how often the filer looks for traces that are due.
 const tick = 100 * time.Millisecond
 
+// Times before and after all others: only what is full is due, or everything.
+const (
+	atOnce time.Duration = -1
+	anyAge time.Duration = 1 << 62
+)
+
 // batch is how many spans are filed before others may have the cut.
 const batch = 4096
 
 // fileAll files traces when they are due, until the pipeline is closed; then all.
-func (p *Pipeline) fileAll() {
+func (p *Pipeline) fileAll(aborted <-chan struct{}) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
@@ -49,18 +55,47 @@ func (p *Pipeline) fileAll() {
 		case <-ticker.C:
 			p.fileDue(p.now()-p.config.TraceGrace, p.now()-p.config.TraceIdle)
 		case <-p.hurry:
-			p.fileDue(-1, -1)
+			p.fileDue(atOnce, atOnce)
 		case <-p.stop:
-			p.fileDue(1<<62, 1<<62)
-			p.cut.Lock()
-			if p.open.spans > 0 {
-				p.closeSegment()
-			}
-			p.cut.Unlock()
+			p.drain(aborted)
 			return
 		}
 		p.relieve()
 	}
+}
+
+// drain files all traces, and closes the last segment. It waits for the committer where the store is slower.
+func (p *Pipeline) drain(aborted <-chan struct{}) {
+	for {
+		p.fileDue(anyAge, anyAge)
+		p.cut.Lock()
+		if p.open.spans > 0 && len(p.waiting) < maxWaiting {
+			p.closeSegment()
+		}
+		left := p.spansLeft()
+		for _, g := range p.waiting {
+			left -= g.spans
+		}
+		p.cut.Unlock()
+		if left == 0 {
+			return
+		}
+		select {
+		case <-p.hurry: // after a commit
+		case <-aborted:
+			return
+		}
+	}
+}
+
+// spansLeft returns how many spans are not committed. The caller holds the cut.
+func (p *Pipeline) spansLeft() (n int) {
+	n = p.open.spans
+	for _, g := range p.waiting {
+		n += g.spans
+	}
+	p.pending(func(t *trace) { n += len(t.spans) })
+	return n
 }
 
 // fileDue files the traces that are full, and those with and without a root that were not touched since.
@@ -104,7 +139,7 @@ func (p *Pipeline) fileSome(sh *shard, rooted, rootless time.Duration) (filed ui
 // stalled reports whether the open segment must not grow, because it should be closed and cannot be yet. The caller holds
 // the cut.
 func (p *Pipeline) stalled() bool {
-	return !p.closed.Load() && p.open.isLarge(&p.config) && len(p.waiting) >= maxWaiting
+	return p.open.isLarge(&p.config) && len(p.waiting) >= maxWaiting
 }
 
 // isLarge reports whether the segment has enough in it to be committed.

@@ -75,6 +75,9 @@ func (p *Pipeline) each(segments []*segment, f func(*trace)) {
 
 // Services implements store.Reader.
 func (l *Live) Services(ctx context.Context) ([]string, error) {
+	if l.p.config.StatisticsOnly {
+		return l.countedServices(ctx)
+	}
 	names := map[string]struct{}{}
 	committed, release := l.readSites(ctx, func(s *core.Site) { names[s.Service] = struct{}{} })
 	defer release()
@@ -91,6 +94,9 @@ func (l *Live) Services(ctx context.Context) ([]string, error) {
 
 // Operations implements store.Reader.
 func (l *Live) Operations(ctx context.Context, service string) ([]store.Operation, error) {
+	if l.p.config.StatisticsOnly {
+		return l.countedOperations(ctx, service)
+	}
 	all := map[store.Operation]struct{}{}
 	committed, release := l.readSites(ctx, func(s *core.Site) {
 		if service == "" || s.Service == service {
@@ -138,6 +144,9 @@ func (l *Live) readSites(ctx context.Context, f func(*core.Site)) (committed sto
 
 // Size implements store.Reader.
 func (l *Live) Size(ctx context.Context) (store.Size, error) {
+	if l.p.config.StatisticsOnly {
+		return l.countedSize(ctx)
+	}
 	var spans, traces int64
 	var oldest, newest int64
 	committed, release := l.read(func(segments []*segment) {

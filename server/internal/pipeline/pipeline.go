@@ -52,7 +52,7 @@ type Pipeline struct {
 
 const shardCount = 16
 
-// maxWaiting is how many segments wait for the store at most, but for one more at the end. The open one grows meanwhile.
+// maxWaiting is how many segments wait for the store at most. The open one grows meanwhile, until it is large.
 const maxWaiting = 2
 
 // Open starts a pipeline, and reads what the store has in its log.
@@ -62,7 +62,7 @@ func Open(ctx context.Context, c Config) (*Pipeline, error) {
 	}
 	p := &Pipeline{
 		config: c, began: time.Now(), sites: newSites(c.MaxSites), recent: newRecent(c.Remember),
-		stop: make(chan struct{}), hurry: make(chan struct{}, 1), closedSegments: make(chan *segment, maxWaiting+1),
+		stop: make(chan struct{}), hurry: make(chan struct{}, 1), closedSegments: make(chan *segment, maxWaiting),
 	}
 	p.assembler.MaxSkew = c.MaxSkew
 	// The table of sites decides what overflows; the aggregators have room for sites that were forgotten there.
@@ -89,7 +89,7 @@ func Open(ctx context.Context, c Config) (*Pipeline, error) {
 	}
 	background, abort := context.WithCancel(context.Background())
 	p.abort = abort
-	p.done.Go(func() { p.fileAll(); close(p.closedSegments) })
+	p.done.Go(func() { p.fileAll(background.Done()); close(p.closedSegments) })
 	p.done.Go(func() { p.commitAll(background) })
 	return p, nil
 }
@@ -117,11 +117,7 @@ func (p *Pipeline) Close(ctx context.Context) error {
 	p.abort()
 	p.cut.Lock()
 	defer p.cut.Unlock()
-	left := p.open.spans
-	for _, g := range p.waiting {
-		left += g.spans
-	}
-	if left > 0 {
+	if left := p.spansLeft(); left > 0 {
 		return fmt.Errorf("closing the pipeline: %d spans are not committed: %w", left, context.Cause(ctx))
 	}
 	return nil

@@ -113,6 +113,11 @@ func (w *world) counts(raw string) int { return w.committed[raw] }
 func (w *world) send(list []fact) {
 	_, err := w.p.Ingest(w.t.Context(), requestOf(list))
 	require.NoError(w.t, err)
+	w.remember(list)
+}
+
+// remember notes what was acknowledged.
+func (w *world) remember(list []fact) {
 	for i := range list {
 		f := &list[i]
 		if w.made[f.raw] == nil {
