@@ -1,0 +1,78 @@
+package pipeline
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unsafe"
+
+	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
+)
+
+// span is what the pipeline knows of a span until it is committed.
+type span struct {
+	id, parent core.SpanID
+	start      int64 // ns since the Unix epoch
+	duration   int64 // ns; negative if the span ended before it started
+	unsampled  uint64
+	site       *site
+	// What follows is empty if only statistics are kept.
+	request *request
+	origin  *origin
+	raw     []byte
+	index   uint32 // in the request
+
+	failed, sampled bool
+}
+
+const spanSize = int64(unsafe.Sizeof(span{}))
+
+// size is what the span adds to what is pending.
+func (s *span) size() int64 { return int64(len(s.raw)) + spanSize }
+
+// end is when the span ended, as its block counts it.
+func (s *span) end() int64 { return s.start + max(s.duration, 0) }
+
+// minute is that in which the span ended, in Unix minutes.
+func (s *span) minute() int64 { return s.end() / minute }
+
+const minute = 60_000_000_000 // ns
+
+// sum tells different spans with the same id apart: see the package's word on duplicates.
+func (s *span) sum() uint64 {
+	h := s.site.hash
+	h = mix(h, uint64(s.start))
+	h = mix(h, uint64(s.duration))
+	h = mix(h, binary.LittleEndian.Uint64(s.parent[:]))
+	more := uint64(len(s.raw)) << 1
+	if s.failed {
+		more |= 1
+	}
+	return mix(h, more)
+}
+
+// mix is a step of a hash function: one multiplication, whose two halves depend on all bits.
+func mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a^0x9E3779B97F4A7C15, b^0xD6E8FEB86659FD93)
+	return hi ^ lo
+}
+
+// request is an entry of the log from which spans are not committed yet.
+type request struct {
+	seq  uint64
+	cost int64 // bytes that become free with it
+	// spans is how many the entry has, left how many of them are in no segment.
+	spans, left int
+	// consumed are the spans that are in a segment. Only the committing goroutine uses it.
+	consumed store.Bits
+	segment  uint64 // the last segment that had spans of the request
+}
+
+// origin is where spans come from, for as long as spans refer to it.
+type origin struct {
+	store.Origin
+	hash uint64
+	// index is that in the segment with this number. Only the committing goroutine uses them.
+	segment uint64
+	index   int
+}

@@ -1,0 +1,61 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/stichotrope/stichotrope-go/core"
+)
+
+// trace is what was received of a trace since it was last filed.
+type trace struct {
+	id    core.TraceID
+	spans []span
+	bytes int64
+	// born is when the first span came, touched when the last one came that prolonged the time to wait.
+	born, touched time.Duration
+	// list is the list that the trace is in, before and after are its neighbours there.
+	list          *traceList
+	before, after *trace
+	rooted        bool
+}
+
+// traceList is a list of traces in the order in which they were put into it.
+type traceList struct{ first, last *trace }
+
+func (l *traceList) push(t *trace) {
+	t.list, t.before, t.after = l, l.last, nil
+	if l.last == nil {
+		l.first = t
+	} else {
+		l.last.after = t
+	}
+	l.last = t
+}
+
+// remove takes a trace out of the list that it is in.
+func (t *trace) remove() {
+	if t.before == nil {
+		t.list.first = t.after
+	} else {
+		t.before.after = t.after
+	}
+	if t.after == nil {
+		t.list.last = t.before
+	} else {
+		t.after.before = t.before
+	}
+	t.list, t.before, t.after = nil, nil, nil
+}
+
+// keepSpans is how many spans the memory of a trace that is kept for reuse may have room for.
+const keepSpans = 64
+
+// clear makes the trace ready for reuse, and reports whether it is worth it.
+func (t *trace) clear() bool {
+	if cap(t.spans) > keepSpans {
+		return false
+	}
+	clear(t.spans)
+	*t = trace{spans: t.spans[:0]}
+	return true
+}
