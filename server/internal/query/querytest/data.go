@@ -3,6 +3,8 @@ package querytest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"time"
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
@@ -41,7 +43,9 @@ const (
 //
 // Every trace is a checkout that calls the cart, which selects, and renders at the same time; every third also charges.
 // From the fourth minute on the cart's SELECT takes twice as long. One trace has an orphan, one a span sent twice.
-func Spans() []Span {
+func Spans() []Span { return slices.Clone(spans()) }
+
+var spans = sync.OnceValue(func() []Span {
 	r := rand.New(rand.NewPCG(1, 2))
 	var all []Span
 	for minute := range Minutes {
@@ -54,7 +58,7 @@ func Spans() []Span {
 		}
 	}
 	return all
-}
+})
 
 func checkout(r *rand.Rand, n uint64, start time.Duration, slow bool) []Span {
 	duration := func(ms int) time.Duration {
