@@ -104,7 +104,7 @@ func newBlockRows(p *core.Snapshot, blocks []*core.Block) []blockRow {
 func newTrendRow(all []core.Stats) *trendRow {
 	t := &trendRow{Count: make([]uint64, len(all)), Errors: make([]uint64, len(all)), P95NS: make([]float64, len(all))}
 	for i := range all {
-		t.Count[i], t.Errors[i], t.P95NS[i] = all[i].Count, all[i].Errors, all[i].Quantile(0.95)
+		t.Count[i], t.Errors[i], t.P95NS[i] = all[i].Count, all[i].Errors, quantile(&all[i], 0.95)
 	}
 	return t
 }
@@ -187,7 +187,7 @@ func newHistory(q *query.History) historyAnswer {
 	for i := range q.Stats {
 		s := &q.Stats[i]
 		a.Count[i], a.Errors[i], a.TotalNS[i], a.SelfNS[i], a.MaxNS[i] = s.Count, s.Errors, s.Total, s.Self, s.Max
-		a.P50NS[i], a.P95NS[i], a.P99NS[i] = s.Quantile(0.5), s.Quantile(0.95), s.Quantile(0.99)
+		a.P50NS[i], a.P95NS[i], a.P99NS[i] = quantile(s, 0.5), quantile(s, 0.95), quantile(s, 0.99)
 	}
 	return a
 }

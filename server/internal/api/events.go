@@ -69,7 +69,7 @@ func (h *Handler) follow(ctx context.Context, control *http.ResponseController, 
 		text := ""
 		if size, err := h.Engine.Size(ctx); err != nil {
 			h.Logger.WarnContext(ctx, "cannot tell what is new", "error", err)
-		} else if first || size != last {
+		} else if first || size.Spans != last.Spans || !size.Newest.Equal(last.Newest) {
 			last = size
 			data, _ := json.Marshal(changeEvent{moment(h.Engine.Now()), size.Spans, size.Traces, moment(size.Newest)})
 			text = fmt.Sprintf("event: change\ndata: %s\n\n", data)

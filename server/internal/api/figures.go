@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"time"
 
 	"github.com/stichotrope/stichotrope-go/core"
@@ -78,8 +79,8 @@ func newStats(s *core.Stats, seconds float64) stats {
 	j := stats{
 		Count: s.Count, AdjustedCount: s.AdjustedCount(), Rate: rate(s.Count, seconds), Errors: s.Errors, ErrorRate: s.ErrorRate(),
 		TotalNS: s.Total, SelfNS: s.Self, CriticalNS: s.Critical, MeanNS: s.Mean(), StdDevNS: s.StdDev(),
-		MinNS: s.Min, P50NS: s.Quantile(0.5), P90NS: s.Quantile(0.9), P95NS: s.Quantile(0.95), P99NS: s.Quantile(0.99),
-		P999NS: s.Quantile(0.999), MaxNS: s.Max, Bytes: s.Bytes, Active: s.Active,
+		MinNS: s.Min, P50NS: quantile(s, 0.5), P90NS: quantile(s, 0.9), P95NS: quantile(s, 0.95), P99NS: quantile(s, 0.99),
+		P999NS: quantile(s, 0.999), MaxNS: s.Max, Bytes: s.Bytes, Active: s.Active,
 		Slowest: newExemplar(s.Slowest), LastError: newExemplar(s.LastError),
 	}
 	if s.Count > 0 {
@@ -87,6 +88,9 @@ func newStats(s *core.Stats, seconds float64) stats {
 	}
 	return j
 }
+
+// quantile rounds to whole nanoseconds: it is not known more exactly, and answers get shorter.
+func quantile(s *core.Stats, q float64) float64 { return math.Round(s.Quantile(q)) }
 
 func rate(count uint64, seconds float64) float64 {
 	if seconds <= 0 {

@@ -49,7 +49,7 @@ func newNodes(all []core.Node) nodes {
 		out.Parent[i], out.Block[i], out.Count[i], out.Errors[i] = all[i].Parent, all[i].Block, s.Count, s.Errors
 		out.TotalNS[i], out.SelfNS[i], out.CriticalNS[i] = s.Total, s.Self, s.Critical
 		out.MinNS[i], out.MaxNS[i] = s.Min, s.Max
-		out.P50NS[i], out.P95NS[i], out.P99NS[i] = s.Quantile(0.5), s.Quantile(0.95), s.Quantile(0.99)
+		out.P50NS[i], out.P95NS[i], out.P99NS[i] = quantile(s, 0.5), quantile(s, 0.95), quantile(s, 0.99)
 	}
 	return out
 }
