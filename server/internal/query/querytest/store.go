@@ -315,3 +315,20 @@ func (s *Store) DeleteSnapshot(_ context.Context, name string) error {
 	delete(s.saved, name)
 	return s.Err
 }
+
+// Segment returns everything as it would be handed to another store.
+func (s *Store) Segment() *store.Segment {
+	ids := make([]core.TraceID, 0, Minutes*PerMinute)
+	for _, trace := range Traces(s.spans) {
+		ids = append(ids, trace[0].Trace)
+	}
+	found, err := s.Traces(context.Background(), ids, store.Range{})
+	if err != nil {
+		panic(err) // there is only s.Err
+	}
+	g := &store.Segment{Origins: found.Origins, Traces: found.Traces}
+	for _, minute := range slices.Sorted(maps.Keys(s.profiles)) {
+		g.Profiles = append(g.Profiles, store.Profile{Minute: minute, Snapshot: s.profiles[minute]})
+	}
+	return g
+}
