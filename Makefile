@@ -1,6 +1,6 @@
 # One word per habit: "make" alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run compose test lint cover race bench fuzz fmt vuln setup jaeger collector clean
+.PHONY: help run compose test lint cover race bench bench-server fuzz fmt proto web vuln setup jaeger collector clean
 
 GO ?= go
 # What make run passes to the example, such as ARGS="--rate 500 --duration 10s"; "make run ARGS=--help" lists all.
@@ -29,6 +29,7 @@ lint: bin/staticcheck ## gofmt, vet and staticcheck over all modules
 	@files=$$(gofmt -l .) && test -z "$$files" || { echo "not formatted, run make fmt: $$files"; exit 1; }
 	$(GO) vet $(WORK)
 	bin/staticcheck $(WORK)
+	cd tools && GOWORK=off $(GO) run ./protogen -check -out ../server/internal/jaeger/gen
 
 cover: ## the library's tests without the race detector; coverage of each package must be above 90 %
 	$(GO) test -coverprofile=coverage.out $(LIBRARY)
@@ -52,6 +53,9 @@ fuzz: ## every fuzz target of every module for FUZZTIME (20s) each
 
 fmt: ## format all Go files
 	gofmt -w .
+
+proto: ## generate the Go code of Jaeger's gRPC services again
+	cd tools && GOWORK=off $(GO) run ./protogen -out ../server/internal/jaeger/gen
 
 # govulncheck exits with 3 when it found something and with 1 when it could not look.
 vuln: bin/govulncheck ## known vulnerabilities in what the library calls, if the database can be reached

@@ -25,11 +25,13 @@ type CSVOptions struct {
 //	p50_ns,p90_ns,p95_ns,p99_ns,p999_ns,max_ns,bytes,active,pending,first_seen,last_seen,
 //	slowest_trace_id,slowest_span_id,last_error_trace_id,last_error_span_id
 //
-// New columns will be added at the end. With the option Stichotrope they are:
+// and, only where there are services and critical paths, service and critical_ns. New columns will be added at the end.
+// With the option Stichotrope they are:
 //
 //	Track,Block Name,Hit Count,Total Time (ns),Avg Time (ns),Min Time (ns),Max Time (ns),% Track,% Total
 //
-// where the percentages are shares of the sum of the total times, with two decimals.
+// where the percentages are shares of the sum of the total times, with two decimals, and a track of a service is
+// "service/track".
 //
 // Spreadsheets run text that begins like a formula, so a name that begins with =, +, -, @ or one of their
 // fullwidth forms is written with an apostrophe before it. Control and invisible characters and invalid UTF-8 are
@@ -51,17 +53,18 @@ func CSV(w io.Writer, s *core.Snapshot, o CSVOptions) error {
 // The errors of cw.Write below are kept by cw and come back from cw.Error.
 
 func writeCSV(cw *csv.Writer, s *core.Snapshot) {
-	cw.Write([]string{
+	x := extrasOf(s)
+	cw.Write(x.csv([]string{
 		"track", "name", "kind", "function", "file", "line", "count", "errors", "total_ns", "self_ns", "self_percent",
 		"mean_ns", "stddev_ns", "min_ns", "p50_ns", "p90_ns", "p95_ns", "p99_ns", "p999_ns", "max_ns", "bytes", "active",
 		"pending", "first_seen", "last_seen", "slowest_trace_id", "slowest_span_id", "last_error_trace_id",
 		"last_error_span_id",
-	})
+	}, "service", "critical_ns"))
 	self := totalSelf(s)
 	for i := range s.Blocks {
 		b := &s.Blocks[i]
 		st := &b.Stats
-		cw.Write([]string{
+		cw.Write(x.csv([]string{
 			csvText(b.Site.Track), csvText(b.Site.Name), b.Site.Kind.String(), csvText(b.Site.Function),
 			csvText(b.Site.File), strconv.Itoa(b.Site.Line),
 			csvUint(st.Count), csvUint(st.Errors), csvUint(st.Total), csvUint(st.Self),
@@ -72,8 +75,19 @@ func writeCSV(cw *csv.Writer, s *core.Snapshot) {
 			csvMoment(st.Count, st.First), csvMoment(st.Count, st.Last),
 			csvID(st.Slowest, st.Slowest.Trace[:]), csvID(st.Slowest, st.Slowest.Span[:]),
 			csvID(st.LastError, st.LastError.Trace[:]), csvID(st.LastError, st.LastError.Span[:]),
-		})
+		}, csvText(b.Site.Service), csvUint(st.Critical)))
 	}
+}
+
+// csv appends to a record what not every profile has.
+func (x extras) csv(record []string, service, critical string) []string {
+	if x.service {
+		record = append(record, service)
+	}
+	if x.critical {
+		record = append(record, critical)
+	}
+	return record
 }
 
 func writeStichotropeCSV(cw *csv.Writer, s *core.Snapshot) {
@@ -91,7 +105,7 @@ func writeStichotropeCSV(cw *csv.Writer, s *core.Snapshot) {
 			b := &tracks[i].Blocks[j]
 			st := &b.Stats
 			cw.Write([]string{
-				csvText(b.Site.Track), csvText(b.Site.Name), csvUint(st.Count), csvUint(st.Total),
+				csvText(trackName(b.Site.Service, b.Site.Track)), csvText(b.Site.Name), csvUint(st.Count), csvUint(st.Total),
 				strconv.FormatFloat(st.Mean(), 'f', 0, 64), csvUint(st.Min), csvUint(st.Max),
 				csvPercent(float64(st.Total), float64(tracks[i].Stats.Total)), csvPercent(float64(st.Total), total),
 			})

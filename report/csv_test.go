@@ -35,16 +35,22 @@ func readCSV(t *testing.T, s *core.Snapshot, o report.CSVOptions) (header []stri
 
 // TestCSVReadsBack compares every column with the snapshot.
 func TestCSVReadsBack(t *testing.T) {
-	for _, name := range []string{"shop", "recursion", "overflow", "saturated", "large"} {
+	for _, name := range []string{"shop", "recursion", "overflow", "services", "saturated", "large"} {
 		s := fixtures()[name]
 		_, records := readCSV(t, s, report.CSVOptions{})
 		require.Len(t, records, len(s.Blocks))
 		for i, r := range records {
 			site, st := s.Blocks[i].Site, s.Blocks[i].Stats
 			require.Equal(t, site, core.Site{
-				Track: r["track"], Name: r["name"], Kind: parseKind(t, r["kind"]), Function: r["function"],
+				Service: strings.NewReplacer("'=", "=", `\x1b`, "\x1b", `\u202e`, "\u202e").Replace(r["service"]),
+				Track:   r["track"], Name: r["name"], Kind: parseKind(t, r["kind"]), Function: r["function"],
 				File: r["file"], Line: int(parseUint(t, r["line"])),
 			})
+			_, critical := r["critical_ns"]
+			require.Equal(t, name == "services", critical, "there is a column where there is a critical path")
+			if critical {
+				require.Equal(t, st.Critical, parseUint(t, r["critical_ns"]))
+			}
 			for column, want := range map[string]uint64{
 				"count": st.Count, "errors": st.Errors, "total_ns": st.Total, "self_ns": st.Self, "min_ns": st.Min,
 				"max_ns": st.Max, "bytes": st.Bytes, "pending": uint64(s.Blocks[i].Pending),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/stichotrope/stichotrope-go/core"
@@ -59,6 +60,10 @@ func diffGrid(changes []*core.Change, rest int) *grid {
 		{"name", true}, {"verdict", true}, {"q", false}, {"calls", false}, {"mean", false}, {"p50", false}, {"p99", false},
 		{"errors", false}, {"impact", false}, {"location", true}, {"track", true},
 	}}
+	service := slices.ContainsFunc(changes, func(c *core.Change) bool { return c.Site.Service != "" })
+	if service {
+		g.columns = slices.Insert(g.columns, 1, column{"service", true})
+	}
 	for _, c := range changes {
 		verdict := cell{text: c.Verdict.String()}
 		switch c.Verdict {
@@ -67,13 +72,17 @@ func diffGrid(changes []*core.Change, rest int) *grid {
 		case core.Improvement:
 			verdict.style = green
 		}
-		g.rows = append(g.rows, []cell{
+		row := []cell{
 			nameCell(c.Site, 0), verdict, {text: probability(c)},
 			change(c.Count, func(v float64) string { return formatCount(uint64(v)) }),
 			change(c.Mean, formatDuration), change(c.P50, formatDuration), change(c.P99, formatDuration),
 			change(c.ErrorRate, func(v float64) string { return formatShare(v, 1) }),
 			{text: signedDuration(c.Impact)}, locationCell(c.Site, 0), trackCell(c.Site, 0),
-		})
+		}
+		if service {
+			row = slices.Insert(row, 1, serviceCell(c.Site, 0))
+		}
+		g.rows = append(g.rows, row)
 	}
 	if rest > 0 {
 		row := make([]cell, len(g.columns))

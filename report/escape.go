@@ -74,12 +74,13 @@ func siteName(s core.Site) string {
 	return visible(s.Name)
 }
 
-// siteLabel returns the name and the track of a site for people to read: "name [track]".
+// siteLabel returns the name and the track of a site for people to read: "name [track]", or "name [service/track]".
 func siteLabel(s core.Site) string {
-	if s.Track == "" {
+	track := trackName(s.Service, s.Track)
+	if track == "" {
 		return siteName(s)
 	}
-	return siteName(s) + " [" + visible(s.Track) + "]"
+	return siteName(s) + " [" + visible(track) + "]"
 }
 
 // validUTF8 returns s with every run of invalid bytes replaced by U+FFFD.

@@ -47,6 +47,10 @@ func shareFigure(total float64) figure {
 	return figure{"self%", func(s *core.Stats) cell { return cell{text: formatShare(float64(s.Self), total)} }}
 }
 
+func criticalFigure() figure {
+	return durationFigure("critical", func(s *core.Stats) float64 { return float64(s.Critical) })
+}
+
 func meanFigure() figure { return durationFigure("mean", (*core.Stats).Mean) }
 
 func maxFigure() figure {

@@ -34,6 +34,7 @@ type branch struct {
 // observation is one span or block.
 type observation struct {
 	duration, self uint64
+	critical       uint64
 	failed         bool
 	bytes          uint64
 	// id makes the span an exemplar if it is not 0.
@@ -68,7 +69,7 @@ func (p *profile) recordPending(o observation, s core.Site) {
 func (o observation) stats() core.Stats {
 	start := epoch.UnixNano()
 	end := start + int64(min(o.duration, math.MaxInt64-uint64(start)))
-	s := core.Stats{Count: 1, Total: o.duration, Self: o.self, Min: o.duration, Max: o.duration, Bytes: o.bytes, First: start, Last: end}
+	s := core.Stats{Count: 1, Total: o.duration, Self: o.self, Critical: o.critical, Min: o.duration, Max: o.duration, Bytes: o.bytes, First: start, Last: end}
 	s.SumSquares.Hi, s.SumSquares.Lo = bits.Mul64(o.duration, o.duration)
 	if o.duration == 0 {
 		s.Histogram.Zero = 1
@@ -137,7 +138,7 @@ const ms = uint64(time.Millisecond)
 var fixtures = sync.OnceValue(func() map[string]*core.Snapshot {
 	return map[string]*core.Snapshot{
 		"empty": {}, "shop": shop(), "hostile": hostile(), "recursion": recursion(), "overflow": overflow(),
-		"saturated": saturated(), "huge": huge(), "deep": deep(500), "large": large(),
+		"services": services(), "saturated": saturated(), "huge": huge(), "deep": deep(500), "large": large(),
 	}
 })
 
@@ -185,6 +186,25 @@ func hostile() *core.Snapshot {
 		p.recordPending(observation{duration: 1, self: 1}, core.Site{Track: "pending", Name: name})
 	}
 	p.disabled = []string{"\x1b[2J", "a\nb"}
+	return p.snapshot()
+}
+
+// services is the profile of a server: two services with a track of the same name, one without, critical paths, and
+// hostile names of services.
+func services() *core.Snapshot {
+	p := newProfile("server")
+	checkout := core.Site{Service: "frontend", Track: "otelhttp", Name: "POST /checkout", Kind: core.KindServer}
+	call := core.Site{Service: "frontend", Track: "otelhttp", Name: "POST", Kind: core.KindClient}
+	add := core.Site{Service: "cart", Track: "otelhttp", Name: "POST /add", Kind: core.KindServer, Function: "example.com/cart.add", File: "/src/cart/add.go", Line: 3}
+	render := core.Site{Service: "=cmd;\x1b[31m\u202e", Name: "render"}
+	old := core.Site{Track: "otelhttp", Name: "POST /add", Kind: core.KindServer}
+	for i := range 5 {
+		p.record(observation{duration: 10 * ms, self: 2 * ms, critical: 3 * ms, id: byte(i + 1), sampled: true}, checkout)
+		p.record(observation{duration: 7 * ms, self: ms, critical: ms}, checkout, call)
+		p.record(observation{duration: 6 * ms, self: 6 * ms, critical: 6 * ms, failed: i == 0}, checkout, call, add)
+		p.record(observation{duration: 2 * ms, self: 2 * ms}, checkout, render)
+		p.record(observation{duration: ms, self: ms, critical: ms}, old)
+	}
 	return p.snapshot()
 }
 

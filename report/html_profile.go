@@ -32,6 +32,7 @@ type pageProfile struct {
 }
 
 type pageBlock struct {
+	Service   string        `json:"service,omitempty"`
 	Track     string        `json:"track"`
 	Name      string        `json:"name"`
 	Kind      string        `json:"kind"`
@@ -41,6 +42,7 @@ type pageBlock struct {
 	Errors    uint64        `json:"errors"`
 	Total     uint64        `json:"total"`
 	Self      uint64        `json:"self"`
+	Critical  uint64        `json:"critical,omitempty"`
 	Min       uint64        `json:"min"`
 	Mean      float64       `json:"mean"`
 	StdDev    float64       `json:"stddev"`
@@ -75,19 +77,20 @@ type pageHistogram struct {
 }
 
 // pageNodes is the call tree by columns: half the size of a list of objects, and the form that the flame graph takes.
-// Block is -1 at the root above what is pending.
+// Block is -1 at the root above what is pending. Critical is left out where there are no critical paths.
 type pageNodes struct {
-	Parent []int     `json:"parent"`
-	Block  []int     `json:"block"`
-	Count  []uint64  `json:"count"`
-	Errors []uint64  `json:"errors"`
-	Total  []uint64  `json:"total"`
-	Self   []uint64  `json:"self"`
-	Min    []uint64  `json:"min"`
-	P50    []float64 `json:"p50"`
-	P95    []float64 `json:"p95"`
-	P99    []float64 `json:"p99"`
-	Max    []uint64  `json:"max"`
+	Parent   []int     `json:"parent"`
+	Block    []int     `json:"block"`
+	Count    []uint64  `json:"count"`
+	Errors   []uint64  `json:"errors"`
+	Total    []uint64  `json:"total"`
+	Self     []uint64  `json:"self"`
+	Critical []uint64  `json:"critical,omitempty"`
+	Min      []uint64  `json:"min"`
+	P50      []float64 `json:"p50"`
+	P95      []float64 `json:"p95"`
+	P99      []float64 `json:"p99"`
+	Max      []uint64  `json:"max"`
 }
 
 // marshalProfile returns the snapshot as JSON that may stand in a script element: encoding/json escapes <, > and &, the
@@ -99,6 +102,9 @@ func marshalProfile(s *core.Snapshot) (string, error) {
 	p := pageProfile{
 		Start: pageTime(s.Start), WindowNs: int64(s.Window()), Spans: s.Counters.Spans, Warnings: []string{},
 		Blocks: make([]pageBlock, 0, len(s.Blocks)), Nodes: newPageNodes(callTree(s)),
+	}
+	if !extrasOf(s).critical {
+		p.Nodes.Critical = nil
 	}
 	for _, warning := range warnings(s) {
 		p.Warnings = append(p.Warnings, cutText(warning))
@@ -127,6 +133,7 @@ func newPageBlock(b *core.Block) pageBlock {
 	st := &b.Stats
 	d := st.Histogram.Dense(maxPageBuckets)
 	p := pageBlock{
+		Service: pageText(b.Site.Service), Critical: st.Critical,
 		Track: cmp.Or(pageText(b.Site.Track), unnamed), Name: cmp.Or(pageText(b.Site.Name), unnamed), Kind: b.Site.Kind.String(),
 		Location: pageText(b.Site.Location()), Function: pageText(b.Site.Function),
 		Count: st.Count, Errors: st.Errors, Total: st.Total, Self: st.Self,
@@ -156,13 +163,13 @@ func newPageNodes(calls []call) pageNodes {
 	n := len(calls)
 	p := pageNodes{
 		Parent: make([]int, n), Block: make([]int, n), Count: make([]uint64, n), Errors: make([]uint64, n),
-		Total: make([]uint64, n), Self: make([]uint64, n), Min: make([]uint64, n), Max: make([]uint64, n),
+		Total: make([]uint64, n), Self: make([]uint64, n), Critical: make([]uint64, n), Min: make([]uint64, n), Max: make([]uint64, n),
 		P50: make([]float64, n), P95: make([]float64, n), P99: make([]float64, n),
 	}
 	for i, c := range calls {
 		p.Parent[i], p.Block[i] = c.parent, c.block
 		p.Count[i], p.Errors[i], p.Total[i], p.Self[i] = c.stats.Count, c.stats.Errors, c.stats.Total, c.stats.Self
-		p.Min[i], p.Max[i] = c.stats.Min, c.stats.Max
+		p.Critical[i], p.Min[i], p.Max[i] = c.stats.Critical, c.stats.Min, c.stats.Max
 		p.P50[i], p.P95[i], p.P99[i] = pageQuantile(c.stats, 0.5), pageQuantile(c.stats, 0.95), pageQuantile(c.stats, 0.99)
 	}
 	return p

@@ -105,6 +105,16 @@ func TestHTMLHoldsTheNumbersOfTheSnapshot(t *testing.T) {
 	}
 }
 
+func TestHTMLShowsServicesAndCriticalPaths(t *testing.T) {
+	s := htmlSnapshot("p", []htmlSpan{{site: core.Site{Service: "<cart>", Track: "t", Name: "n"}, calls: 1, share: 100}})
+	require.Nil(t, htmlData(t, htmlPage(t, s, HTMLOptions{})).Nodes.Critical)
+	s.Blocks[0].Stats.Critical, s.Nodes[0].Stats.Critical = 7, 7
+	p := htmlData(t, htmlPage(t, s, HTMLOptions{}))
+	require.Equal(t, "<cart>", p.Blocks[0].Service)
+	require.Equal(t, uint64(7), p.Blocks[0].Critical)
+	require.Equal(t, []uint64{7}, p.Nodes.Critical)
+}
+
 func TestHTMLShowsPendingSpansUnderARootOfTheirOwn(t *testing.T) {
 	s := htmlSnapshot("p", []htmlSpan{{site: core.Site{Track: "t", Name: "n"}, calls: 1, share: 100}})
 	s.Blocks[0].Pending = 1

@@ -26,12 +26,12 @@ type JSONOptions struct {
 //	start, end       RFC 3339 in UTC, null in an empty profile; window_ns is the time between
 //	disabled_tracks  names of tracks that are switched off
 //	counters         what the profiler saw and what its limits did
-//	tracks[]         name, enabled, stats, and blocks[]: id, name, kind, function, file, line, pending, stats,
-//	                 histogram
+//	tracks[]         service, name, enabled, stats, and blocks[]: id, name, kind, function, file, line, pending,
+//	                 stats, histogram; there is no service where it is empty
 //	nodes[]          the call tree in depth-first order: parent (an index in nodes, -1 for a root), block (the id
 //	                 of a block), stats
 //
-// stats are count, errors, error_rate, total_ns, self_ns, mean_ns, stddev_ns, min_ns, max_ns, p50_ns, p90_ns,
+// stats are count, errors, error_rate, total_ns, self_ns, critical_ns (not there where it is 0), mean_ns, stddev_ns, min_ns, max_ns, p50_ns, p90_ns,
 // p95_ns, p99_ns, p999_ns, bytes, active, first, last (RFC 3339 or null), and slowest and last_error: null or
 // trace_id, span_id (both in hex), duration_ns, time, sampled. A histogram has its scale, zero_count and buckets[]:
 // index, upper_ns (the largest duration in the bucket) and count.
@@ -72,6 +72,7 @@ type jsonDocument struct {
 }
 
 type jsonTrack struct {
+	Service string      `json:"service,omitempty"`
 	Name    string      `json:"name"`
 	Enabled bool        `json:"enabled"`
 	Stats   jsonStats   `json:"stats"`
@@ -102,6 +103,7 @@ type jsonStats struct {
 	ErrorRate float64       `json:"error_rate"`
 	TotalNS   uint64        `json:"total_ns"`
 	SelfNS    uint64        `json:"self_ns"`
+	Critical  uint64        `json:"critical_ns,omitempty"`
 	MeanNS    float64       `json:"mean_ns"`
 	StdDevNS  float64       `json:"stddev_ns"`
 	MinNS     uint64        `json:"min_ns"`
@@ -149,7 +151,7 @@ func newJSONDocument(s *core.Snapshot) jsonDocument {
 	}
 	id := 0
 	for _, t := range s.Tracks() {
-		track := jsonTrack{Name: t.Name, Enabled: t.Enabled, Stats: newJSONStats(&t.Stats), Blocks: []jsonBlock{}}
+		track := jsonTrack{Service: t.Service, Name: t.Name, Enabled: t.Enabled, Stats: newJSONStats(&t.Stats), Blocks: []jsonBlock{}}
 		for i := range t.Blocks {
 			track.Blocks = append(track.Blocks, newJSONBlock(id, &t.Blocks[i]))
 			id++
@@ -177,7 +179,8 @@ func newJSONBlock(id int, b *core.Block) jsonBlock {
 func newJSONStats(s *core.Stats) jsonStats {
 	j := jsonStats{
 		Count: s.Count, Errors: s.Errors, ErrorRate: s.ErrorRate(), TotalNS: s.Total, SelfNS: s.Self,
-		MeanNS: s.Mean(), StdDevNS: s.StdDev(), MinNS: s.Min, MaxNS: s.Max,
+		Critical: s.Critical,
+		MeanNS:   s.Mean(), StdDevNS: s.StdDev(), MinNS: s.Min, MaxNS: s.Max,
 		P50NS: s.Quantile(0.5), P90NS: s.Quantile(0.9), P95NS: s.Quantile(0.95), P99NS: s.Quantile(0.99),
 		P999NS: s.Quantile(0.999), Bytes: s.Bytes, Active: s.Active,
 		Slowest: newJSONExemplar(s.Slowest), LastError: newJSONExemplar(s.LastError),

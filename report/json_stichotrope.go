@@ -28,7 +28,7 @@ type stichotropeJSONBlock struct {
 func stichotropeDocument(s *core.Snapshot) stichotropeJSON {
 	d := stichotropeJSON{ProfilerName: s.Name(), Tracks: []stichotropeJSONTrack{}}
 	for i, t := range s.Tracks() {
-		track := stichotropeJSONTrack{Index: i, Name: t.Name, Enabled: t.Enabled, Blocks: []stichotropeJSONBlock{}}
+		track := stichotropeJSONTrack{Index: i, Name: trackName(t.Service, t.Name), Enabled: t.Enabled, Blocks: []stichotropeJSONBlock{}}
 		for j := range t.Blocks {
 			site, st := t.Blocks[j].Site, &t.Blocks[j].Stats
 			track.Blocks = append(track.Blocks, stichotropeJSONBlock{

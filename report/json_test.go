@@ -37,6 +37,7 @@ type (
 		DisabledTracks []string `json:"disabled_tracks"`
 		Counters       core.Counters
 		Tracks         []struct {
+			Service string
 			Name    string
 			Enabled bool
 			Stats   jsonStats
@@ -70,6 +71,7 @@ type (
 		ErrorRate            float64 `json:"error_rate"`
 		Total                uint64  `json:"total_ns"`
 		Self                 uint64  `json:"self_ns"`
+		Critical             uint64  `json:"critical_ns"`
 		Mean                 float64 `json:"mean_ns"`
 		StdDev               float64 `json:"stddev_ns"`
 		Min                  uint64  `json:"min_ns"`
@@ -112,7 +114,7 @@ func TestJSONReadsBack(t *testing.T) {
 			for _, b := range track.Blocks {
 				want := s.Blocks[id]
 				require.Equal(t, id, b.ID)
-				require.Equal(t, want.Site, core.Site{Track: track.Name, Name: b.Name, Kind: b.Kind, Function: b.Function, File: b.File, Line: b.Line})
+				require.Equal(t, want.Site, core.Site{Service: track.Service, Track: track.Name, Name: b.Name, Kind: b.Kind, Function: b.Function, File: b.File, Line: b.Line})
 				require.Equal(t, want.Pending, b.Pending)
 				checkJSONStats(t, want.Stats, b.Stats)
 				var buckets []core.Bucket
@@ -134,8 +136,8 @@ func TestJSONReadsBack(t *testing.T) {
 
 func checkJSONStats(t *testing.T, want core.Stats, got jsonStats) {
 	t.Helper()
-	require.Equal(t, []uint64{want.Count, want.Errors, want.Bytes, want.Total, want.Self, want.Min, want.Max},
-		[]uint64{got.Count, got.Errors, got.Bytes, got.Total, got.Self, got.Min, got.Max})
+	require.Equal(t, []uint64{want.Count, want.Errors, want.Bytes, want.Total, want.Self, want.Critical, want.Min, want.Max},
+		[]uint64{got.Count, got.Errors, got.Bytes, got.Total, got.Self, got.Critical, got.Min, got.Max})
 	require.Equal(t, []float64{want.Mean(), want.StdDev(), want.ErrorRate()}, []float64{got.Mean, got.StdDev, got.ErrorRate})
 	for q, v := range map[float64]float64{.5: got.P50, .9: got.P90, .95: got.P95, .99: got.P99, .999: got.P999} {
 		require.Equal(t, want.Quantile(q), v)

@@ -6,14 +6,15 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/stichotrope/stichotrope-go/core"
 )
 
 // PprofOptions are the options of [Pprof].
 type PprofOptions struct {
-	// SampleType is the sample type that pprof shows unless told otherwise: count, total, self or errors; self by
-	// default.
+	// SampleType is the sample type that pprof shows unless told otherwise: count, total, self, errors or, if there are
+	// critical paths, critical; self by default.
 	SampleType string
 }
 
@@ -27,22 +28,27 @@ type PprofOptions struct {
 //   - self (nanoseconds): flat is the self time of a site, cum the self time of everything below it. Where children
 //     run at the same time cum is more than the time that passed.
 //   - errors (count): flat is the number of calls that ended with an error.
+//   - critical (nanoseconds), only where there are critical paths: flat is the time of a site on those of its traces.
 //
 // So "pprof -top" is where time goes, and "pprof -top -cum -sample_index=total" is the table sorted by total.
 //
 // A frame is named "span (function)", or "span [track]" where the function is unknown, so that both names can be
-// searched for; its system name is the function or "track/span". Samples have the labels track and kind of their
-// site. Every call is in the profile: the period is one call. Profiler names and warnings are comments. Values
-// beyond the largest int64 are cut to it.
+// searched for; its system name is the function or "track/span". The track of a service is "service/track" there. Samples
+// have the labels service, track and kind of their site, those that are not empty. Every call is in the profile: the
+// period is one call. Profiler names and warnings are comments. Values beyond the largest int64 are cut to it.
 func Pprof(w io.Writer, s *core.Snapshot, o PprofOptions) error {
 	if o.SampleType == "" {
 		o.SampleType = "self"
 	}
-	if !slices.ContainsFunc(pprofTypes[:], func(t [2]string) bool { return t[0] == o.SampleType }) {
-		return fmt.Errorf("pprof: unknown sample type %q, want one of count, total, self, errors", o.SampleType)
+	types := pprofTypes
+	if !extrasOf(s).critical {
+		types = types[:len(types)-1]
+	}
+	if names := pprofTypeNames(types); !slices.Contains(names, o.SampleType) {
+		return fmt.Errorf("pprof: unknown sample type %q, want one of %s", o.SampleType, strings.Join(names, ", "))
 	}
 	zw := gzip.NewWriter(w)
-	p := &pprofWriter{w: zw, snapshot: s, indexes: map[string]int64{"": 0}, strings: []string{""}}
+	p := &pprofWriter{w: zw, snapshot: s, types: types, indexes: map[string]int64{"": 0}, strings: []string{""}}
 	p.writeHeader(o.SampleType)
 	p.writeSamples()
 	p.writeLocations()
@@ -75,14 +81,23 @@ const (
 	profileDefaultSampleType = 14
 )
 
-// pprofTypes are the sample types, name and unit, in the order of the values of a sample.
-var pprofTypes = [...][2]string{
-	{"count", "count"}, {"total", "nanoseconds"}, {"self", "nanoseconds"}, {"errors", "count"},
+// pprofTypes are the sample types, name and unit, in the order of the values of a sample. Not every profile has the last.
+var pprofTypes = [][2]string{
+	{"count", "count"}, {"total", "nanoseconds"}, {"self", "nanoseconds"}, {"errors", "count"}, {"critical", "nanoseconds"},
+}
+
+func pprofTypeNames(types [][2]string) []string {
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = t[0]
+	}
+	return names
 }
 
 type pprofWriter struct {
 	w        io.Writer
 	snapshot *core.Snapshot
+	types    [][2]string
 	message  protoMessage
 	// strings is the string table, indexes the place of each text in it.
 	strings []string
@@ -117,7 +132,7 @@ func (p *pprofWriter) valueType(t [2]string) protoMessage {
 
 func (p *pprofWriter) writeHeader(sampleType string) {
 	m := &p.message
-	for _, t := range pprofTypes {
+	for _, t := range p.types {
 		m.bytes(profileSampleType, p.valueType(t))
 	}
 	if start := p.snapshot.Start; !start.IsZero() {
@@ -160,7 +175,8 @@ func (p *pprofWriter) writeSamples() {
 	for i, c := range calls {
 		path = append(path[:c.depth], p.location(c.block))
 		st := c.stats
-		values := []int64{saturate(st.Count), exclusive[i], saturate(st.Self), saturate(st.Errors)}
+		values := []int64{saturate(st.Count), exclusive[i], saturate(st.Self), saturate(st.Errors), saturate(st.Critical)}
+		values = values[:len(p.types)]
 		if !slices.ContainsFunc(values, func(v int64) bool { return v != 0 }) {
 			continue
 		}
@@ -171,6 +187,7 @@ func (p *pprofWriter) writeSamples() {
 		m.packed(2, values)
 		if c.block >= 0 {
 			site := p.snapshot.Blocks[c.block].Site
+			p.label(&m, "service", visible(site.Service))
 			p.label(&m, "track", visible(site.Track))
 			p.label(&m, "kind", site.Kind.String())
 		}
@@ -229,7 +246,7 @@ func (p *pprofWriter) writeLocation(id int64, name, system, file string, lineNum
 // the name is final: it would take one with brackets for C++ and cut the brackets out.
 func pprofNames(s core.Site) (name, system string) {
 	if s.Function == "" {
-		return siteLabel(s), visible(s.Track) + "/" + siteName(s)
+		return siteLabel(s), visible(trackName(s.Service, s.Track)) + "/" + siteName(s)
 	}
 	return siteName(s) + " (" + visible(s.Function) + ")", visible(s.Function)
 }

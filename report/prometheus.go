@@ -32,13 +32,15 @@ func DefaultBuckets() []float64 {
 	}
 }
 
-// Prometheus writes the blocks as metrics that Prometheus scrapes. The labels of a block are track, name and kind.
+// Prometheus writes the blocks as metrics that Prometheus scrapes. The labels of a block are service, unless it is empty,
+// track, name and kind.
 //
 //	otelprof_duration_seconds        histogram: durations, nested spans included in those around them
 //	otelprof_calls_total             counter: ended spans and blocks
 //	otelprof_errors_total            counter: those that ended with an error
 //	otelprof_self_seconds_total      counter: self time; sums over any labels mean something
 //	otelprof_total_seconds_total     counter: total time; sums over names do not
+//	otelprof_critical_seconds_total  counter: time on the critical paths of traces; only where these are known
 //	otelprof_active_calls            gauge: spans and blocks that are open now
 //	otelprof_processed_bytes_total   counter: bytes that the code said it processed; only where there are any
 //	otelprof_start_time_seconds      gauge: since when is counted, in Unix time; absent in an empty profile
@@ -97,6 +99,9 @@ func newSeries(s *core.Snapshot, location bool) []series {
 
 func seriesLabels(s core.Site, location bool) string {
 	labels := label("track", s.Track) + "," + label("name", s.Name) + "," + label("kind", s.Kind.String())
+	if s.Service != "" {
+		labels = label("service", s.Service) + "," + labels
+	}
 	if location {
 		labels += "," + label("function", s.Function) + "," + label("file", s.File) +
 			"," + label("line", strconv.Itoa(s.Line))
@@ -130,6 +135,15 @@ var seriesMetrics = []struct {
 	{
 		family: family{"otelprof_total_seconds", "counter", "seconds", "Time from start to end." + nestingHint},
 		value:  func(e *exposition, s *core.Stats) string { return e.seconds(s.Total) },
+	},
+	{
+		family: family{"otelprof_critical_seconds", "counter", "seconds", "Time on the critical paths of traces."},
+		value: func(e *exposition, s *core.Stats) string {
+			if s.Critical == 0 {
+				return ""
+			}
+			return e.seconds(s.Critical)
+		},
 	},
 	{
 		family: family{"otelprof_active_calls", "gauge", "", "Spans and blocks that are open."},

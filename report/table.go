@@ -28,7 +28,7 @@ type TableOptions struct {
 }
 
 // Table writes the blocks as a table for a terminal: one row per site, with figures in human units. Columns for
-// open spans and for bytes appear only if there are any. Bandwidth is bytes per second of total time.
+// services, critical paths, open spans and bytes appear only if there are any. Bandwidth is bytes per second of total time.
 //
 // Names are shown so that they cannot act on the terminal: control characters (and so ANSI sequences),
 // bidirectional and other invisible characters, and invalid UTF-8 appear as escapes such as \x1b and \u202e.
@@ -57,32 +57,40 @@ func tableGrid(s *core.Snapshot, key SortKey, o TableOptions) *grid {
 		shown = min(shown, o.Top)
 	}
 	figures := tableFigures(s)
+	service := extrasOf(s).service
 	g := &grid{columns: []column{{"name", true}}}
+	if service {
+		g.columns = append(g.columns, column{"service", true})
+	}
 	for _, f := range figures {
 		g.columns = append(g.columns, column{title: f.title})
 	}
 	g.columns = append(g.columns, column{"location", true}, column{"track", true})
-	row := func(name cell, stats *core.Stats, location, track cell) {
-		cells := append([]cell{name}, figureCells(figures, stats)...)
-		g.rows = append(g.rows, append(cells, location, track))
+	row := func(name cell, stats *core.Stats, site core.Site) {
+		cells := []cell{name}
+		if service {
+			cells = append(cells, serviceCell(site, o.Width))
+		}
+		cells = append(cells, figureCells(figures, stats)...)
+		g.rows = append(g.rows, append(cells, locationCell(site, o.Width), trackCell(site, o.Width)))
 	}
 	for _, i := range order[:shown] {
 		site := s.Blocks[i].Site
-		row(nameCell(site, o.Width), &s.Blocks[i].Stats, locationCell(site, o.Width), trackCell(site, o.Width))
+		row(nameCell(site, o.Width), &s.Blocks[i].Stats, site)
 	}
 	if rest := order[shown:]; len(rest) > 0 {
 		var sum core.Stats
 		for _, i := range rest {
 			sum = sum.Merge(s.Blocks[i].Stats)
 		}
-		row(moreCell(len(rest)), &sum, cell{}, cell{})
+		row(moreCell(len(rest)), &sum, core.Site{})
 	}
 	return g
 }
 
 func moreCell(n int) cell { return cell{text: "(" + strconv.Itoa(n) + " more)", style: dim} }
 
-// What a name or location, and a track, may take of the width of a table by default.
+// What a name or location, and a track or service, may take of the width of a table by default.
 const (
 	defaultWidth      = 60
 	defaultTrackWidth = 24
@@ -98,6 +106,10 @@ func nameCell(s core.Site, width int) cell {
 
 func locationCell(s core.Site, width int) cell {
 	return cell{text: clip(shortLocation(s), cmp.Or(width, defaultWidth)), style: dim}
+}
+
+func serviceCell(s core.Site, width int) cell {
+	return cell{text: clip(visible(s.Service), cmp.Or(width, defaultTrackWidth))}
 }
 
 // trackCell cuts at the front: the names of instrumentation scopes are import paths, which differ at the end.
@@ -119,8 +131,11 @@ func shortLocation(s core.Site) string {
 func tableFigures(s *core.Snapshot) []figure {
 	figures := []figure{
 		callsFigure(), errorsFigure(), totalFigure(), selfFigure(), shareFigure(totalSelf(s)),
-		meanFigure(), quantileFigure("p50", 0.50), quantileFigure("p99", 0.99), maxFigure(),
 	}
+	if extrasOf(s).critical {
+		figures = append(figures, criticalFigure())
+	}
+	figures = append(figures, meanFigure(), quantileFigure("p50", 0.50), quantileFigure("p99", 0.99), maxFigure())
 	active, bytes := false, false
 	for i := range s.Blocks {
 		active = active || s.Blocks[i].Stats.Active != 0

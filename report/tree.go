@@ -112,9 +112,11 @@ type treeRow struct {
 
 // grid walks the tree depth-first, by a stack of its own: a call tree may be deeper than is good for recursion.
 func (v *treeView) grid() *grid {
-	figures := []figure{
-		totalFigure(), selfFigure(), shareFigure(v.self), callsFigure(), errorsFigure(), quantileFigure("p99", 0.99),
+	figures := []figure{totalFigure(), selfFigure(), shareFigure(v.self)}
+	if extrasOf(v.snapshot).critical {
+		figures = append(figures, criticalFigure())
 	}
+	figures = append(figures, callsFigure(), errorsFigure(), quantileFigure("p99", 0.99))
 	g := &grid{}
 	for _, f := range figures {
 		g.columns = append(g.columns, column{title: f.title})
@@ -189,7 +191,7 @@ func (v *treeView) fold(calls []int) (*core.Stats, cell) {
 	return &sum, label
 }
 
-// label returns the name of a call. The track is noted where it differs from that of the parent.
+// label returns the name of a call. Service and track are noted where they differ from those of the parent.
 func (v *treeView) label(i int) cell {
 	c := v.calls[i]
 	if c.block < 0 {
@@ -200,8 +202,10 @@ func (v *treeView) label(i int) cell {
 	if level := v.recursion(i); level > 1 {
 		label.text += " (recursion, level " + strconv.Itoa(level) + ")"
 	}
-	if site.Track != "" && site.Track != v.track(c.parent) {
-		label.note = "  [" + visible(site.Track) + "]"
+	if above := v.site(c.parent); site.Service != above.Service || site.Track != above.Track {
+		if track := trackName(site.Service, site.Track); track != "" {
+			label.note = "  [" + visible(track) + "]"
+		}
 	}
 	if location := shortLocation(site); location != "" {
 		label.note += "  " + location
@@ -209,12 +213,12 @@ func (v *treeView) label(i int) cell {
 	return label
 }
 
-// track returns the track of call i, "" if it has none or i is -1.
-func (v *treeView) track(i int) string {
+// site returns the site of call i, the zero Site if it has none or i is -1.
+func (v *treeView) site(i int) core.Site {
 	if i < 0 || v.calls[i].block < 0 {
-		return ""
+		return core.Site{}
 	}
-	return v.snapshot.Blocks[v.calls[i].block].Site.Track
+	return v.snapshot.Blocks[v.calls[i].block].Site
 }
 
 // recursion returns how often the site of call i is on the path from the root to it.

@@ -19,7 +19,15 @@ function blockColumns(profile, swatch) {
     ...more,
   });
   const share = (part, whole) => (whole > 0 ? part / whole : 0);
+  const services = profile.services ? [text("service", "Service", "Service that the spans are of", 110, { value: (b) => b.service ?? "", text: (b) => b.service ?? "" })] : [];
+  const critical = profile.critical > 0
+    ? [time("critical", "Critical", "Time on the critical paths of traces", {
+      width: 94, value: (b) => b.critical ?? 0, text: (b) => formatDuration(b.critical ?? 0), hint: (b) => formatNanoseconds(b.critical ?? 0),
+      bar: (b) => share(b.critical ?? 0, profile.critical),
+    })]
+    : [];
   return [
+    ...services,
     text("track", "Track", "Group of blocks: the instrumentation scope", 128, { text: (block) => shortPath(block.track, 14), swatch }),
     text("name", "Name", "Name of the span or block", 180, { style: () => "strong" }),
     text("kind", "Kind", "Kind of the span", 74),
@@ -49,6 +57,7 @@ function blockColumns(profile, swatch) {
       text: (block) => formatPercent(share(block.self, profile.self)),
       hint: () => undefined,
     },
+    ...critical,
     time("min", "Min", "Shortest duration"),
     time("mean", "Mean", "Mean duration"),
     time("p50", "p50", "Half of the durations are at most this"),

@@ -19,6 +19,7 @@ function describeNode(profile, layout, metric, node, hidden) {
   const site = profile.siteOf(node);
   const roots = rootTotal(profile, layout);
   const rows = [
+    ...(site.service ? [["Service", site.service]] : []),
     ["Track", site.track],
     ["Total", `${formatDuration(total[node])} (${formatPercent(roots > 0 ? total[node] / roots : 0)})`],
     ["Self", `${formatDuration(self[node])} (${formatPercent(profile.self > 0 ? self[node] / profile.self : 0)})`],
@@ -26,6 +27,8 @@ function describeNode(profile, layout, metric, node, hidden) {
     ["Mean", formatDuration(count[node] > 0 ? total[node] / count[node] : 0)],
     ["p50, p99", `${formatDuration(p50[node])}, ${formatDuration(p99[node])}`],
   ];
+  const { critical } = profile.nodes;
+  if (critical) rows.push(["Critical path", `${formatDuration(critical[node])} (${formatPercent(profile.critical > 0 ? critical[node] / profile.critical : 0)})`]);
   if (errors[node] > 0) rows.push(["Errors", `${formatCount(errors[node])} (${formatPercent(errors[node] / count[node])})`]);
   if (site.location) rows.push(["At", shortPath(site.location, 44)]);
   return { title: site.name, rows, notes: metric === "total" ? overlapNotes(layout, node) : [] };

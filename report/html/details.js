@@ -19,7 +19,7 @@ function showDetails(pane, profile, block, node, { color, pick, close }) {
       {},
       element("h2", { id: "details-title" }, block.name),
       element("button", { type: "button", class: "close", "aria-label": "Close details", click: close }, "×"),
-      element("p", { class: "muted" }, swatch, `${block.track} · ${block.kind}`),
+      element("p", { class: "muted" }, swatch, [block.service, block.track, block.kind].filter(Boolean).join(" · ")),
       block.location ? element("p", { class: "code" }, block.location) : null,
       block.function && block.function !== block.location ? element("p", { class: "code muted" }, block.function) : null,
     ),
@@ -49,6 +49,9 @@ function statistics(profile, block) {
     ["Errors", formatCount(block.errors) + share(block.errors, block.count)],
     ["Total", ...time(block.total)],
     ["Self", formatDuration(block.self) + share(block.self, profile.self), formatNanoseconds(block.self)],
+    ...(profile.critical > 0
+      ? [["Critical path", formatDuration(block.critical ?? 0) + share(block.critical ?? 0, profile.critical), formatNanoseconds(block.critical ?? 0)]]
+      : []),
     ["Mean", ...time(block.mean)],
     ["Std. deviation", ...time(block.stddev)],
     ["Min", ...time(block.min)],

@@ -50,6 +50,8 @@ class Report {
       count: { values: nodes.count, inclusive: false },
       errors: { values: nodes.errors, inclusive: false },
     };
+    if (nodes.critical) metrics.critical = { values: nodes.critical, inclusive: false };
+    find("critical").hidden = !nodes.critical;
     if (!Object.hasOwn(metrics, this.#state.metric)) this.#state.metric = "total";
     const root = `All paths · ${formatCount(spans)} spans`;
     this.#graph = new FlameGraph(canvas, { parent: nodes.parent, metrics, label: (n) => (n === ROOT ? root : site(n).name) }, {

@@ -4,7 +4,7 @@ import { hashText } from "./color.js";
 
 /** Stands in the tree above the spans that have no settled place in it yet. It is no block. */
 const PENDING = {
-  index: -1, key: 0, track: "", name: "(pending)", kind: "", location: "", text: "(pending)", nodes: [],
+  index: -1, key: 0, service: "", track: "", name: "(pending)", kind: "", location: "", text: "(pending)", nodes: [],
 };
 
 /** Reads the profile that is embedded in the document. */
@@ -20,8 +20,8 @@ function readProfile(document) {
 function prepareProfile(data) {
   const blocks = data.blocks.map((block, index) => ({
     ...block, index,
-    key: hashText([block.track, block.name, block.kind, block.location].join("\0")),
-    text: [block.track, block.name, block.kind, block.location, block.function].join("\n").toLowerCase(),
+    key: hashText([...(block.service ? [block.service] : []), block.track, block.name, block.kind, block.location].join("\0")),
+    text: [block.service ?? "", block.track, block.name, block.kind, block.location, block.function].join("\n").toLowerCase(),
     nodes: [],
   }));
   const { parent, block } = data.nodes;
@@ -39,6 +39,8 @@ function prepareProfile(data) {
     tracks: trackTotals(blocks),
     self: sum(blocks.map((b) => b.self)),
     errors: sum(blocks.map((b) => b.errors)),
+    services: blocks.some((b) => b.service),
+    critical: sum(blocks.map((b) => b.critical ?? 0)),
     mostTotal: most(blocks.map((b) => b.total)),
     mostSelf: most(blocks.map((b) => b.self)),
   };
@@ -52,8 +54,8 @@ function trackTotals(blocks) {
 }
 
 /**
- * Returns a test for blocks: every word of the query must occur in the block's track, name, kind or location, in any
- * case, and the track must be the given one unless that is empty. Returns null when every block passes.
+ * Returns a test for blocks: every word of the query must occur in the block's service, track, name, kind or location, in
+ * any case, and the track must be the given one unless that is empty. Returns null when every block passes.
  */
 function blockFilter(query, track) {
   const words = query.toLowerCase().split(/\s+/).filter((word) => word !== "");

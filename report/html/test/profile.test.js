@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { blockColumns } from "../columns.js";
 import { describeNode } from "../describe.js";
 import { ROOT, TreeLayout } from "../layout.js";
 import { blockFilter, prepareProfile } from "../profile.js";
@@ -55,6 +56,28 @@ test("the description says when children ran at the same time", () => {
   assert.deepEqual(describeNode(data, layout, "self", 0, 0).notes, []);
   assert.equal(describeNode(data, layout, "total", ROOT, 0).title, "All paths");
   assert.equal(describeNode(data, layout, "total", 1, 7).title, "7 more paths");
+});
+
+test("services and critical paths are shown where there are any", () => {
+  const plain = profile();
+  assert.deepEqual([plain.services, plain.critical], [false, 0]);
+  const keys = (data) => blockColumns(data, () => "").map((column) => column.key);
+  assert.ok(!keys(plain).includes("service") && !keys(plain).includes("critical"));
+  const data = prepareProfile({
+    ...plain,
+    blocks: plain.blocks.map((block, i) => (i === 1 ? { ...block, service: "Cart", critical: 40 } : block)),
+    nodes: { ...plain.nodes, critical: [0, 40, 0, 0] },
+  });
+  assert.deepEqual([data.services, data.critical], [true, 40]);
+  assert.deepEqual(keys(data).filter((key) => key === "service" || key === "critical"), ["service", "critical"]);
+  assert.deepEqual(data.blocks.filter(blockFilter("cart", "")).map((block) => block.name), ["Load"]);
+  assert.equal(data.blocks[0].key, plain.blocks[0].key, "without a service the key is as before");
+  assert.notEqual(data.blocks[1].key, plain.blocks[1].key);
+  const layout = new TreeLayout(data.nodes.parent);
+  layout.measure(data.nodes.critical, false);
+  const { rows } = describeNode(data, layout, "critical", 1, 0);
+  assert.deepEqual(rows[0], ["Service", "Cart"]);
+  assert.ok(rows.some(([name, value]) => name === "Critical path" && value.includes("100")));
 });
 
 test("the state survives the URL, and what is unknown there does not", () => {

@@ -91,10 +91,12 @@ func statsOf(list []counted) core.Stats {
 		}
 	}
 	s.SumSquares = core.Uint128{Hi: new(big.Int).Rsh(squares, 64).Uint64(), Lo: new(big.Int).And(squares, maxUint64).Uint64()}
+	sorted := []core.Bucket{}
 	for index, count := range buckets {
-		s.Histogram.Buckets = append(s.Histogram.Buckets, core.Bucket{Index: index, Count: count})
+		sorted = append(sorted, core.Bucket{Index: index, Count: count})
 	}
-	slices.SortFunc(s.Histogram.Buckets, func(a, b core.Bucket) int { return cmp.Compare(a.Index, b.Index) })
+	slices.SortFunc(sorted, func(a, b core.Bucket) int { return cmp.Compare(a.Index, b.Index) })
+	s.Histogram = core.NewHistogram(s.Histogram.Zero, sorted)
 	return s
 }
 
@@ -118,9 +120,8 @@ func flat(s *core.Snapshot) profile {
 
 func plain(s core.Stats) core.Stats {
 	s.Slowest, s.LastError = core.Exemplar{}, core.Exemplar{}
-	if len(s.Histogram.Buckets) == 0 {
-		s.Histogram.Buckets = nil
-	}
+	// Equal histograms may be kept in different ways.
+	s.Histogram = core.NewHistogram(s.Histogram.Zero, append([]core.Bucket{}, s.Histogram.Buckets()...))
 	return s
 }
 

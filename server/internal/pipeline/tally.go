@@ -172,20 +172,8 @@ func (t *tally) empty() {
 	t.minutes, t.last = t.minutes[:0], nil
 }
 
-// small is how many nodes the snapshot of a minute may have to be copied.
-const small = 32
-
-// profileOf says which time a snapshot is of: that of the spans, not that of the counting. A new snapshot has all its
-// histograms in large pieces of memory; of minutes with few spans there may be thousands.
+// profileOf says which time a snapshot is of: that of the spans, not that of the counting.
 func profileOf(minute int64, s *core.Snapshot) store.Profile {
-	if len(s.Blocks)+len(s.Nodes) <= small {
-		for i := range s.Blocks {
-			s.Blocks[i].Stats.Histogram.Buckets = slices.Clone(s.Blocks[i].Stats.Histogram.Buckets)
-		}
-		for i := range s.Nodes {
-			s.Nodes[i].Stats.Histogram.Buckets = slices.Clone(s.Nodes[i].Stats.Histogram.Buckets)
-		}
-	}
 	s.Start = time.Unix(minute*60, 0).UTC()
 	s.End = s.Start.Add(time.Minute)
 	return store.Profile{Minute: minute, Snapshot: s}
