@@ -70,6 +70,10 @@ func (f *demoFlags) run(c *cobra.Command, p Process) error {
 
 	generator, began := demo.New(f.seed), time.Now()
 	plan := demo.Plan{Spans: f.spans, Rate: f.rate, Batch: f.batch, Start: began.Add(-f.ago)}
+	if f.rate == 0 && f.ago == 0 {
+		// As if they had come at demo.Pace up to now: nothing should end in the future.
+		plan.Start = began.Add(-time.Duration(float64(f.spans) / demo.Pace * float64(time.Second)))
+	}
 	line := newProgress(p.Stderr, f.spans, "spans")
 	err = demo.Send(ctx, generator, client, plan, line.set)
 	line.done()

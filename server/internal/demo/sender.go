@@ -20,9 +20,12 @@ type Plan struct {
 	Rate float64
 	// Batch is how many spans a request has at most.
 	Batch int
-	// Start is when the first trace starts; its successors follow at the rate, or if that is 0 at 1000 spans a second.
+	// Start is when the first trace starts; its successors follow at the rate, or if that is 0 at Pace.
 	Start time.Time
 }
+
+// Pace is the number of spans a second by which spans are spread over time that are sent as fast as possible.
+const Pace = 1000
 
 // Send generates and sends spans by one client as the services of the shop would, each its own. progress is told now and
 // then how many spans were taken. It ends early, without an error, when the context does: what was generated is sent still.
@@ -30,7 +33,7 @@ func Send(ctx context.Context, g *Generator, client otlptrace.Client, plan Plan,
 	s := sender{client: client, batch: max(plan.Batch, 1), waiting: map[string][]Span{}}
 	pace := plan.Rate
 	if pace <= 0 {
-		pace = 1000
+		pace = Pace
 	}
 	began := time.Now()
 	for made := 0; (plan.Spans <= 0 || made < plan.Spans) && ctx.Err() == nil; {

@@ -1,0 +1,52 @@
+package daemon
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/stichotrope/stichotrope-go/server/internal/listen"
+	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
+	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
+)
+
+// The stores to choose from.
+const (
+	StorePebble = "pebble" // spans and profiles on disk
+	StoreMemory = "memory" // spans and profiles in memory, gone with the process
+	StoreNone   = "none"   // profiles in memory, no spans
+)
+
+// Config says what to start.
+type Config struct {
+	// Store is one of the stores above; Data is the folder of StorePebble.
+	Store, Data string
+	// The addresses to listen on, host:port; an empty one is left out.
+	OTLPGRPC, OTLPHTTP string
+	// HTTP has the page, the API, Jaeger's HTTP API and the metrics.
+	HTTP string
+	// JaegerGRPC has api_v3.QueryService, JaegerStorage remote storage v2.
+	JaegerGRPC, JaegerStorage string
+	// Listen says how: TLS, tokens, hosts.
+	Listen listen.Config
+	// Receiver bounds requests, Pipeline says how traces are assembled and kept. Its Store and Log are set by Start.
+	Receiver receiver.Limits
+	Pipeline pipeline.Config
+	// StopTime is how long Stop may take to end what is under way.
+	StopTime time.Duration
+	// Version is shown to users.
+	Version string
+	Log     *slog.Logger
+}
+
+func (c *Config) validate() error {
+	switch c.Store {
+	case StorePebble, StoreMemory, StoreNone:
+	default:
+		return fmt.Errorf("store is %q, want %s, %s or %s", c.Store, StorePebble, StoreMemory, StoreNone)
+	}
+	if c.Store == StorePebble && c.Data == "" {
+		return fmt.Errorf("store %s needs a folder for its data", StorePebble)
+	}
+	return nil
+}
