@@ -30,8 +30,6 @@ func Main(ctx context.Context, args []string, p Process) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, errRegression):
-		return 1
 	case errors.As(err, &usage):
 		fmt.Fprintf(p.Stderr, "otelprof: %v\nSee \"%s --help\".\n", err, usage.command)
 		return 2
@@ -68,7 +66,7 @@ Try it:
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
-	root.AddCommand(newServe(p), newDemo(p), newVersion())
+	root.AddCommand(newServe(p), newReport(p), newDiff(p), newDemo(p), newVersion())
 	for _, c := range append(root.Commands(), root) {
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c.CommandPath(), err} })
 		if args := c.Args; args != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 )
 
 // Collector takes what was read.
@@ -45,10 +46,28 @@ func (l Limits) maxMessage() int {
 	return l.MaxMessage
 }
 
-// Reader reads inputs.
+// Reader reads inputs. The zero value is ready.
 type Reader struct {
+	// Convert is nil for that of package otlp.
 	Convert Converter
 	Limits  Limits
+}
+
+func (in Reader) converter() Converter {
+	if in.Convert != nil {
+		return in.Convert
+	}
+	return official(in.Limits.maxMessage())
+}
+
+// official converts by the tables of OTLP, up to so many bytes.
+type official int
+
+func (limit official) Traces(text []byte) ([]byte, error) {
+	return otlp.TracesFromJSON(text, int(limit))
+}
+func (limit official) Metrics(text []byte) ([]byte, error) {
+	return otlp.MetricsFromJSON(text, int(limit))
 }
 
 // ErrUnknown says that an input is none of the formats.
@@ -150,11 +169,11 @@ func (in Reader) document(ctx context.Context, text []byte, c Collector) error {
 	var err error
 	switch {
 	case bool(keys.ResourceSpans):
-		if text, err = in.Convert.Traces(text); err == nil {
+		if text, err = in.converter().Traces(text); err == nil {
 			err = c.Traces(ctx, text)
 		}
 	case bool(keys.ResourceMetrics):
-		if text, err = in.Convert.Metrics(text); err == nil {
+		if text, err = in.converter().Metrics(text); err == nil {
 			err = c.Metrics(ctx, text)
 		}
 	case bool(keys.ResourceLogs):
