@@ -1,6 +1,6 @@
 # One word per habit: "make" alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run compose test lint cover race bench bench-server fuzz fmt proto web vuln setup jaeger collector clean
+.PHONY: help run webshop bin/otelprof compose test lint cover race bench bench-server fuzz fmt proto web vuln setup jaeger collector clean
 
 GO ?= go
 # What make run passes to the example, such as ARGS="--rate 500 --duration 10s"; "make run ARGS=--help" lists all.
@@ -15,7 +15,10 @@ WORK := work
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## build the example webshop, run it under load and show its profile live; Ctrl-C ends it
+run: bin/otelprof ## the server with demonstration traffic: it says what to open; Ctrl-C ends it
+	@bin/otelprof serve --data otelprof-data --demo 200 $(ARGS)
+
+webshop: ## the library alone: an example web shop under load, with its live profile; Ctrl-C ends it
 	$(GO) build -o bin/webshop ./examples/webshop
 	@bin/webshop $(ARGS)
 
@@ -41,6 +44,9 @@ race: ## all tests of all modules with the race detector, those named Concurrent
 
 bench: ## what the library costs beside its peers, measured on this machine, into BENCHMARKS.md
 	$(GO) run ./bench
+
+bench-server: ## what the server costs, measured on this machine, into server/BENCHMARKS.md
+	$(GO) run ./server/bench
 
 fuzz: ## every fuzz target of every module for FUZZTIME (20s) each
 	@pkgs=$$($(GO) list $(WORK)) || exit 1; \
@@ -81,7 +87,10 @@ jaeger: bin/jaeger ## build the Jaeger that integration tests run, into bin; tak
 collector: bin/collector ## build the OpenTelemetry Collector that integration tests run, into bin
 
 clean: ## remove what these commands made
-	rm -rf bin coverage.out webshop-profile
+	rm -rf bin coverage.out webshop-profile otelprof-data
+
+bin/otelprof:
+	$(GO) build -o $@ ./server/cmd/otelprof
 
 # The tools live in a module of their own outside go.work: see tools/go.mod.
 bin/staticcheck: tools/go.mod tools/go.sum

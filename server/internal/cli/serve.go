@@ -1,20 +1,24 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 
 	"github.com/stichotrope/stichotrope-go/report"
 	"github.com/stichotrope/stichotrope-go/server/internal/daemon"
+	"github.com/stichotrope/stichotrope-go/server/internal/demo"
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
 	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
 	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
@@ -25,6 +29,7 @@ type serveFlags struct {
 	daemon.Config
 	retention              string
 	retentionBytes, memory string
+	demo                   float64
 	tokenFile, tokens      string
 	logLevel, logFormat    string
 	requestBytes, inFlight string
@@ -71,6 +76,7 @@ a key of the file given by --config; the flag wins, then the variable, then the 
 	flags.StringVar(&f.tokens, "token", "", "the same, separated by commas; better given by OTELPROF_TOKEN than on a command line")
 	flags.StringSliceVar(&f.Listen.Hosts, "host", nil, "`names` by which the server may be addressed, besides localhost and addresses; * is any")
 	flags.BoolVar(&f.Listen.Insecure, "insecure-public", false, "allow addresses that others can reach without TLS and authentication")
+	flags.Float64Var(&f.demo, "demo", 0, "send itself the traffic of otelprof demo, so many spans a second")
 	flags.DurationVar(&f.StopTime, "stop-time", 20*time.Second, "how long the end may take")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
@@ -116,6 +122,10 @@ func (f *serveFlags) run(c *cobra.Command, p Process) error {
 	if f.Listen.Insecure {
 		f.Log.Warn("others may reach this server: --insecure-public allows it without TLS and authentication")
 	}
+	if os.Getenv("GOGC") == "" {
+		// Most of the memory is requests that are gone when the next collection would come: it may come later.
+		debug.SetGCPercent(200)
+	}
 	began := time.Now()
 	d, err := daemon.Start(c.Context(), f.Config)
 	if err != nil {
@@ -123,12 +133,41 @@ func (f *serveFlags) run(c *cobra.Command, p Process) error {
 	}
 	file, _ := p.Stdout.(*os.File)
 	greet(p.Stdout, d.Addresses(), f.Config, time.Since(began), report.IsColorTerminal(file))
+	if f.demo > 0 {
+		if err := f.sendDemo(c.Context(), d.Addresses()); err != nil {
+			return errors.Join(err, d.Stop())
+		}
+	}
 	select {
 	case <-c.Context().Done():
 	case err = <-d.Failed():
 	}
 	f.Log.Info("stopping: what was taken is put into the store")
 	return errors.Join(err, d.Stop())
+}
+
+// sendDemo starts to send the traffic of the demo to the server itself.
+func (f *serveFlags) sendDemo(ctx context.Context, addresses []daemon.Address) error {
+	if f.Listen.CertFile != "" || len(f.Listen.Tokens) > 0 {
+		return errors.New("--demo works without TLS and tokens; use otelprof demo")
+	}
+	for _, a := range addresses {
+		if a.Name != "otlp_grpc" {
+			continue
+		}
+		client := otlptracegrpc.NewClient(otlptracegrpc.WithEndpointURL(a.URL()))
+		if err := client.Start(ctx); err != nil {
+			return err
+		}
+		go func() {
+			plan := demo.Plan{Rate: f.demo, Batch: 512, Start: time.Now()}
+			if err := demo.Send(ctx, demo.New(1), client, plan, func(int) {}); err != nil && ctx.Err() == nil {
+				f.Log.Error("the demo ended", "error", err)
+			}
+		}()
+		return nil
+	}
+	return errors.New("--demo needs --otlp-grpc")
 }
 
 // greet says what listens where, and what to paste.
