@@ -16,6 +16,8 @@ type Span struct {
 	Sum uint64
 	// Clock tells by which clock the times were taken.
 	Clock uint32
+	// Async: the parent does not wait for the span, so that where it lies tells nothing about the clocks.
+	Async bool
 	// Repeated: the span is known from an earlier part of the trace, and is a duplicate for that.
 	Repeated bool
 
@@ -166,7 +168,7 @@ func (a *Assembler) align(spans []Span) {
 		p := &spans[s.Up]
 		if s.Clock == p.Clock {
 			s.moved = p.moved
-		} else if d := skew(s, p); d <= limit && -d <= limit {
+		} else if d := skew(s, p); !s.Async && d <= limit && -d <= limit {
 			s.moved = d
 		}
 		if s.moved != 0 {

@@ -12,7 +12,8 @@
 // A span of another clock than its parent's that does not lie within its parent is moved to the middle of it, with all
 // below it that has the same clock: the way there and the way back are taken to be equally long. If it lasts longer than
 // its parent, it is only moved so that it does not start earlier. That is what Jaeger does for its display; times that
-// were received are not changed by it.
+// were received are not changed by it. Unlike there, spans that consume a message stay where they are: that they run after
+// the one that sent it is no sign of a wrong clock.
 //
 // # Self time and critical path
 //

@@ -22,7 +22,7 @@ func randomSpans(r *rand.Rand, n int) []assembly.Span {
 			}
 			continue
 		}
-		*s = assembly.Span{Repeated: r.IntN(20) == 0, ID: spanID(uint64(i) + 1), Sum: r.Uint64(), Start: 1000 + r.Int64N(100), Duration: r.Int64N(60), Clock: r.Uint32N(clocks)}
+		*s = assembly.Span{Repeated: r.IntN(20) == 0, Async: r.IntN(5) == 0, ID: spanID(uint64(i) + 1), Sum: r.Uint64(), Start: 1000 + r.Int64N(100), Duration: r.Int64N(60), Clock: r.Uint32N(clocks)}
 		switch r.IntN(12) {
 		case 0: // a root
 		case 1:

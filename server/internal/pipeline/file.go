@@ -24,7 +24,7 @@ func (a *assembler) assemble(t *trace, known *recent) (found []assembly.Span, la
 	for i := range t.spans {
 		s, f := &t.spans[i], &found[i]
 		f.ID, f.Parent, f.Start, f.Duration = s.id, s.parent, s.start, s.duration
-		f.Sum, f.Clock, f.Repeated = s.sum(), s.site.clock, false
+		f.Sum, f.Clock, f.Async, f.Repeated = s.sum(), s.site.clock, s.site.Kind == core.KindConsumer, false
 	}
 	late = known.mark(mixID(&t.id), found)
 	a.Assemble(found)

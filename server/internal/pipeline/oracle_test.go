@@ -41,8 +41,8 @@ func profileOfFacts(list []counted) profile {
 		}
 		path := append(slices.Clone(c.path), c.site)
 		for i := range path { // everything on a path is shown, at least empty
-			blocks[path[i]] = slices.Clip(blocks[path[i]])
-			nodes[pathText(path[:i+1])] = slices.Clip(nodes[pathText(path[:i+1])])
+			touch(blocks, path[i])
+			touch(nodes, pathText(path[:i+1]))
 		}
 		nodes[pathText(path)] = append(nodes[pathText(path)], c)
 	}
@@ -54,6 +54,9 @@ func profileOfFacts(list []counted) profile {
 	}
 	return p
 }
+
+// touch makes sure that there is an entry.
+func touch[K comparable](m map[K][]counted, key K) { m[key] = append(m[key], nil...) }
 
 func pathText(path []core.Site) string {
 	var b strings.Builder
@@ -138,7 +141,7 @@ func file(spans []*fact, known map[string]bool, maxSkew time.Duration) (list []c
 		}
 		in[i] = assembly.Span{
 			ID: f.id, Parent: f.parent, Start: f.start, Duration: f.end - f.start, Clock: clocks[f.site.Service], Sum: sums[f.raw],
-			Repeated: known[f.raw],
+			Repeated: known[f.raw], Async: f.site.Kind == core.KindConsumer,
 		}
 	}
 	all := assemblytest.Assemble(in, maxSkew)

@@ -85,6 +85,9 @@ func newWorld(t *testing.T, seed uint64, c Config) *world {
 		store: &witness{Store: memory.New(memory.Options{})},
 	}
 	w.config.Store = w.store
+	if seed%2 == 1 {
+		w.config.Store = &viewed{witness: w.store}
+	}
 	w.open()
 	return w
 }

@@ -104,7 +104,7 @@ func (n *Span) align(delta, limit int64) {
 		default:
 			delta = p.start + (parents-duration)/2 - n.start
 		}
-		if max(delta, -delta) > limit {
+		if max(delta, -delta) > limit || n.In.Async {
 			delta = 0
 		}
 	}
