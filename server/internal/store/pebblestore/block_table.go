@@ -1,8 +1,10 @@
 package pebblestore
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 
@@ -77,32 +79,82 @@ func (t *blockTable) remove(gone map[uint64]bool) {
 	t.version++
 }
 
-// loadBlocks reads the summaries.
+// loadBlocks reads the summaries. Those that cannot be read are made anew from the indexes.
 func (s *Store) loadBlocks() error {
 	s.blocks.indexes = make(map[uint64]*blockIndex)
 	var all []*summary
+	bad := map[uint64]bool{}
 	err := s.each(s.db, keySummary, func(k []byte, lazy pebble.LazyValue) error {
 		block, ok := keyNumber(k, 0)
 		if !ok {
 			return nil
 		}
 		value, _, err := lazy.Value(nil)
-		var sum *summary
-		if err == nil {
-			sum, err = parseSummary(block, value)
-		}
 		if err != nil {
-			s.report("a block cannot be read", err, "block", block)
-			sum = &summary{block: block}
+			return err
+		}
+		sum, err := parseSummary(block, value)
+		if err != nil {
+			s.report("the summary of a block cannot be read and is made anew", err, "block", block)
+			bad[block] = true
+			return nil
 		}
 		all = append(all, sum)
 		return nil
 	})
+	if pebble.IsCorruptionError(err) {
+		s.report("summaries of blocks cannot be read and are made anew", err)
+		err = s.findBlocks(all, bad)
+	}
 	if err != nil {
 		return fmt.Errorf("the blocks: %w", err)
 	}
+	for block := range bad {
+		sum, err := s.summarize(block)
+		if err != nil {
+			s.report("a block cannot be read", err, "block", block)
+			continue
+		}
+		all = append(all, sum)
+	}
+	slices.SortFunc(all, func(a, b *summary) int { return cmp.Compare(a.block, b.block) })
 	s.blocks.add(all)
 	return nil
+}
+
+// findBlocks adds the blocks that have an index, but are not in known, to missing.
+func (s *Store) findBlocks(known []*summary, missing map[uint64]bool) error {
+	seen := make(map[uint64]bool, len(known))
+	for _, sum := range known {
+		seen[sum.block] = true
+	}
+	err := s.each(s.db, keyIndex, func(k []byte, _ pebble.LazyValue) error {
+		if block, ok := keyNumber(k, 0); ok && !seen[block] {
+			missing[block] = true
+		}
+		return nil
+	})
+	if pebble.IsCorruptionError(err) {
+		s.report("not all blocks can be found", err)
+		return nil
+	}
+	return err
+}
+
+// summarize makes the summary of a block from its index, as far as that tells: the block may seem to end too early.
+func (s *Store) summarize(block uint64) (*summary, error) {
+	x, err := s.blockIndex(block)
+	if err != nil || x == nil {
+		return nil, errors.Join(err, damagedIf(x == nil, "the index is missing"))
+	}
+	sum := &summary{block: block, start: math.MaxInt64, maxStart: math.MinInt64, services: x.services()}
+	for i := range x.chunks {
+		c := &x.chunks[i]
+		sum.start, sum.maxStart = min(sum.start, c.minStart), max(sum.maxStart, c.maxStart)
+		sum.spans += int64(c.spans)
+	}
+	sum.end = sum.maxStart
+	return sum, nil
 }
 
 func (x *blockIndex) size() int {
@@ -144,24 +196,4 @@ func (s *Store) blockIndex(block uint64) (*blockIndex, error) {
 		t.indexSize += x.size()
 	}
 	return x, nil
-}
-
-// part returns a part of a block that has a checksum, without it; nil if the block has been forgotten.
-func (s *Store) part(kind byte, block uint64) ([]byte, error) {
-	value, err := s.get(key(kind, block))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, readError(err)
-	}
-	return checked(value)
-}
-
-// readError makes Pebble's word for damaged data that of the store.
-func readError(err error) error {
-	if pebble.IsCorruptionError(err) {
-		return fmt.Errorf("%w: %w", store.ErrDamaged, err)
-	}
-	return err
 }

@@ -65,8 +65,14 @@ func (p *pipeline) commit(t *testing.T) {
 		return
 	}
 	n := 1 + p.rng.IntN(len(p.waiting))
-	var g store.Segment
-	for _, r := range p.waiting[:n] {
+	require.NoError(t, p.s.Commit(background, segmentOf(p.waiting[:n])))
+	p.waiting = p.waiting[n:]
+}
+
+// segmentOf puts the spans of requests into one segment.
+func segmentOf(requests []request) *store.Segment {
+	g := &store.Segment{}
+	for _, r := range requests {
 		for _, tr := range r.made.Traces {
 			moved := store.Trace{ID: tr.ID}
 			for _, sp := range tr.Spans {
@@ -78,8 +84,7 @@ func (p *pipeline) commit(t *testing.T) {
 		g.Profiles = append(g.Profiles, r.made.Profiles...)
 		g.Consumed = append(g.Consumed, store.Consumed{Seq: r.seq, All: true})
 	}
-	require.NoError(t, p.s.Commit(background, &g))
-	p.waiting = p.waiting[n:]
+	return g
 }
 
 // check opens what a crash left and compares it with what was acknowledged: every span is there once, in a block and its

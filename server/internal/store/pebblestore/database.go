@@ -53,6 +53,13 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		LBaseMaxBytes:               256 << 20,
 		Logger:                      newLogger(s.options.Logger),
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		EventListener: &pebble.EventListener{
+			// Without this Pebble would end the process. Whoever reads gets an error.
+			DataCorruption: func(info pebble.DataCorruptionInfo) {
+				s.options.Logger.Error("store: a file is damaged", "file", info.Path, "error", info.Details)
+			},
+			BackgroundError: func(err error) { s.options.Logger.Error("store: work in the background failed", "error", err) },
+		},
 	}
 	// Values that are large are compressed already.
 	for i := range o.Levels {

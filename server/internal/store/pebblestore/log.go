@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -45,6 +47,13 @@ func (t *logTable) has(seq uint64) bool {
 	return ok
 }
 
+// numbers returns those of the entries, ascending.
+func (t *logTable) numbers() []uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Sorted(maps.Keys(t.sizes))
+}
+
 // sizeOf returns how many bytes the entries have that are consumed completely.
 func (t *logTable) sizeOf(consumed []store.Consumed) (n int64) {
 	t.mu.Lock()
@@ -69,20 +78,38 @@ func (s *Store) loadLog() error {
 	value, err := s.get(key(keySequence))
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
+	case errors.Is(err, store.ErrDamaged):
+		// The time is higher than any number that ever was.
+		s.report("the number of the log cannot be read", err)
+		s.sequence.Store(uint64(s.options.Now().UnixNano()))
 	case err != nil:
 		return fmt.Errorf("the number of the log: %w", err)
 	case len(value) == 8:
 		s.sequence.Store(binary.BigEndian.Uint64(value))
 	}
-	return s.each(s.db, keyLog, func(k []byte, value pebble.LazyValue) error {
-		seq, ok := keyNumber(k, 0)
-		if ok {
-			s.log.add(seq, int64(value.Len()))
-			s.sequence.Store(max(s.sequence.Load(), seq))
+	// An entry that cannot be read hides what follows it, which is looked for one by one.
+	from := uint64(0)
+	for range maxHidden {
+		err := s.eachIn(s.db, key(keyLog, from), []byte{keyLog + 1}, func(k []byte, value pebble.LazyValue) error {
+			if seq, ok := keyNumber(k, 0); ok {
+				s.log.add(seq, int64(value.Len()))
+				s.sequence.Store(max(s.sequence.Load(), seq))
+				from = seq + 1
+			}
+			return nil
+		})
+		if !pebble.IsCorruptionError(err) {
+			return err
 		}
-		return nil
-	})
+		s.report("an entry of the log cannot be read", err, "entry", from)
+		from++
+		s.sequence.Store(max(s.sequence.Load(), from))
+	}
+	return fmt.Errorf("%w: more than %d entries of the log", store.ErrDamaged, maxHidden)
 }
+
+// maxHidden is how many entries of the log are passed over when the store is opened.
+const maxHidden = 64
 
 // each calls f for all keys of a kind, in order.
 func (s *Store) each(r pebble.Reader, kind byte, f func(key []byte, value pebble.LazyValue) error) (err error) {
@@ -139,29 +166,34 @@ func (s *Store) Replay(ctx context.Context, f func(seq uint64, entry []byte, con
 		return err
 	}
 	defer s.release()
-	return s.each(s.db, keyLog, func(k []byte, lazy pebble.LazyValue) error {
+	for _, seq := range s.log.numbers() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		seq, ok := keyNumber(k, 0)
-		if !ok {
-			return nil
+		entry, err := s.entry(seq)
+		if errors.Is(err, pebble.ErrNotFound) {
+			continue
 		}
-		entry, err := s.entry(lazy)
-		if err != nil {
+		if errors.Is(err, store.ErrDamaged) {
 			s.report("an entry of the log cannot be read", err, "entry", seq)
-			return nil
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("entry %d of the log: %w", seq, err)
 		}
 		consumed, err := s.get(key(keyConsumed, seq))
 		if err != nil && !errors.Is(err, pebble.ErrNotFound) {
 			return fmt.Errorf("what is consumed of entry %d of the log: %w", seq, err)
 		}
-		return f(seq, entry, consumed)
-	})
+		if err := f(seq, entry, consumed); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (s *Store) entry(lazy pebble.LazyValue) ([]byte, error) {
-	value, _, err := lazy.Value(nil)
+func (s *Store) entry(seq uint64) ([]byte, error) {
+	value, err := s.get(key(keyLog, seq))
 	if err != nil {
 		return nil, err
 	}

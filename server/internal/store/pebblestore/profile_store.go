@@ -104,11 +104,10 @@ func (p *profileStore) add(parts []profilePart) {
 
 // part reads a part.
 func (p *profileStore) part(part profilePart) (*core.Snapshot, error) {
-	value, closer, err := p.s.db.Get(key(keyPart, ordered(part.minute), part.number))
+	value, err := p.s.get(key(keyPart, ordered(part.minute), part.number))
 	if err != nil {
-		return nil, readError(err)
+		return nil, err
 	}
-	defer func() { _ = closer.Close() }()
 	b, err := checked(value)
 	if err != nil {
 		return nil, err
@@ -120,7 +119,7 @@ func (p *profileStore) part(part profilePart) (*core.Snapshot, error) {
 func (p *profileStore) own(hour int64) (*core.Snapshot, error) {
 	value, err := p.s.get(key(keyHour, ordered(hour)))
 	if err != nil {
-		return nil, readError(err)
+		return nil, err
 	}
 	b, err := checked(value)
 	if err != nil || len(b) < 8 {
@@ -133,7 +132,7 @@ func (p *profileStore) own(hour int64) (*core.Snapshot, error) {
 func (p *profileStore) readHour(value pebble.LazyValue) (covers uint64, rest []byte, err error) {
 	v, _, err := value.Value(nil)
 	if err != nil {
-		return 0, nil, readError(err)
+		return 0, nil, err
 	}
 	b, err := checked(v)
 	if err != nil || len(b) < 8 {

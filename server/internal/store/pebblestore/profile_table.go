@@ -77,6 +77,10 @@ func (p *profileStore) load() error {
 		}
 		return err
 	})
+	if pebble.IsCorruptionError(err) {
+		s.report("the list of profiles cannot be read and is made anew", err)
+		err = p.find()
+	}
 	if err != nil {
 		return fmt.Errorf("the profiles: %w", err)
 	}
@@ -96,10 +100,39 @@ func (p *profileStore) load() error {
 		p.number = max(p.number, covers)
 		return nil
 	})
+	if pebble.IsCorruptionError(err) {
+		s.report("profiles of hours cannot be read and are made anew", err)
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("the profiles: %w", err)
 	}
 	return nil
+}
+
+// find adds the parts that the list has not.
+func (p *profileStore) find() error {
+	known := map[profilePart]bool{}
+	for _, h := range p.hours {
+		for _, part := range h.parts {
+			known[part] = true
+		}
+	}
+	err := p.s.each(p.s.db, keyPart, func(k []byte, value pebble.LazyValue) error {
+		minute, ok1 := keyNumber(k, 0)
+		number, ok2 := keyNumber(k, 1)
+		part := profilePart{unordered(minute), number, int64(value.Len())}
+		if ok1 && ok2 && !known[part] {
+			p.insert(part)
+			p.number = max(p.number, number)
+		}
+		return nil
+	})
+	if pebble.IsCorruptionError(err) {
+		p.s.report("not all profiles can be found", err)
+		return nil
+	}
+	return err
 }
 
 // hour returns the state of an hour, which it makes if need be.

@@ -56,7 +56,7 @@ func (s *Store) snapshot(name string) (time.Time, *core.Snapshot, error) {
 		return time.Time{}, nil, fmt.Errorf("snapshot %q: %w", name, store.ErrNotFound)
 	}
 	if err != nil {
-		return time.Time{}, nil, fmt.Errorf("snapshot %q: %w", name, readError(err))
+		return time.Time{}, nil, fmt.Errorf("snapshot %q: %w", name, err)
 	}
 	b, err := checked(value)
 	if err == nil && len(b) < 8 {
@@ -85,7 +85,7 @@ func (s *Store) ListSnapshots(ctx context.Context) ([]store.SavedSnapshot, error
 		return ctx.Err()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list snapshots: %w", readError(err))
+		return nil, fmt.Errorf("list snapshots: %w", err)
 	}
 	list := []store.SavedSnapshot{}
 	for _, name := range names {

@@ -42,6 +42,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	failure failure
+	damage  damage
 }
 
 var _ store.Store = (*Store)(nil)
@@ -124,27 +125,19 @@ func (s *Store) checkFormat() error {
 	if errors.Is(err, pebble.ErrNotFound) {
 		return s.db.Set(key(keyFormat), binary.BigEndian.AppendUint64(nil, formatVersion), pebble.Sync)
 	}
+	if errors.Is(err, store.ErrDamaged) || err == nil && len(value) != 8 {
+		// Whatever is of another version has no right checksum.
+		s.report("the version of the format cannot be read", err)
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("the version of the format: %w", err)
-	}
-	if len(value) != 8 {
-		return fmt.Errorf("%w: the version of the format has %d bytes", store.ErrDamaged, len(value))
 	}
 	if v := binary.BigEndian.Uint64(value); v != formatVersion {
 		return fmt.Errorf("it has the format %d, this version of otelprof knows %d: use the version that wrote it, or another directory",
 			v, formatVersion)
 	}
 	return nil
-}
-
-// get returns a copy of a value.
-func (s *Store) get(key []byte) ([]byte, error) {
-	value, closer, err := s.db.Get(key)
-	if err != nil {
-		return nil, err
-	}
-	value = append([]byte(nil), value...)
-	return value, closer.Close()
 }
 
 // use is called by everything that uses the database; release must follow, unless there is an error.

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
@@ -91,17 +89,12 @@ func (c *collector) block(block uint64) error {
 // look finds the places in the block's table.
 func (c *collector) look(block uint64) error {
 	c.places = c.places[:0]
-	value, closer, err := c.s.db.Get(key(keyTraces, block))
-	if errors.Is(err, pebble.ErrNotFound) {
+	return c.s.view(key(keyTraces, block), func(value []byte) error {
+		for i := range c.ids {
+			c.places = traceTable(value).find(c.places, &c.ids[i])
+		}
 		return nil
-	}
-	if err != nil {
-		return readError(err)
-	}
-	for i := range c.ids {
-		c.places = traceTable(value).find(c.places, &c.ids[i])
-	}
-	return closer.Close()
+	})
 }
 
 // origins returns those of a block.
@@ -139,18 +132,12 @@ func (c *collector) chunk(r *chunkReader, block uint64, places []tracePlace, ori
 
 // chunk opens a chunk and calls f; it does nothing if the block has been forgotten.
 func (s *Store) chunk(r *chunkReader, block uint64, n int, f func() error) error {
-	value, closer, err := s.db.Get(key(keyChunk, block, uint64(n)))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return readError(err)
-	}
-	err = r.open(value)
-	if err == nil {
-		err = f()
-	}
-	return errors.Join(err, closer.Close())
+	return s.view(key(keyChunk, block, uint64(n)), func(value []byte) error {
+		if err := r.open(value); err != nil {
+			return err
+		}
+		return f()
+	})
 }
 
 // trace reads n spans, and keeps them if wanted.
