@@ -71,7 +71,6 @@ type request struct {
 // origin is where spans come from, for as long as spans refer to it.
 type origin struct {
 	store.Origin
-	hash uint64
 	// index is that in the segment with this number. Only the committing goroutine uses them.
 	segment uint64
 	index   int

@@ -2,7 +2,6 @@ package pebblestore
 
 import (
 	"encoding/binary"
-	"math"
 )
 
 // The first byte of a key tells what it is of; see the package's documentation.
@@ -48,14 +47,3 @@ func keyNumber(key []byte, i int) (uint64, bool) {
 func ordered(n int64) uint64 { return uint64(n) ^ 1<<63 }
 
 func unordered(n uint64) int64 { return int64(n ^ 1<<63) }
-
-// after returns the first key behind those that begin with the given numbers.
-func after(kind byte, numbers ...uint64) []byte {
-	for i := len(numbers) - 1; i >= 0; i-- {
-		if numbers[i] < math.MaxUint64 {
-			numbers[i]++
-			return key(kind, numbers[:i+1]...)
-		}
-	}
-	return []byte{kind + 1}
-}
