@@ -144,7 +144,9 @@ func TestReadsEveryFormatAlsoCompressed(t *testing.T) {
 				require.Equal(t, test.want.metrics, got.metrics)
 				require.Len(t, got.snapshots, len(test.want.snapshots))
 				for _, s := range got.snapshots {
-					require.Equal(t, saved.Blocks, s.Blocks)
+					encoded, err := s.MarshalBinary()
+					require.NoError(t, err)
+					require.Equal(t, binaryForm, encoded)
 				}
 			})
 		}
