@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,9 +18,10 @@ import (
 func TestFailingCommitLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, Config{SegmentAge: time.Second, Memory: 1 << 20})
-		broken := true
+		var broken atomic.Bool
+		broken.Store(true)
 		w.store.fail = func() error {
-			if broken {
+			if broken.Load() {
 				return errors.New("no space left on device")
 			}
 			return nil
@@ -43,7 +45,7 @@ func TestFailingCommitLosesNothing(t *testing.T) {
 		require.Greater(t, n.CommitErrors, uint64(5))
 		require.LessOrEqual(t, n.Used, int64(1<<20))
 
-		broken = false
+		broken.Store(false)
 		time.Sleep(longWait + 15*time.Second)
 		w.send(w.facts.trace(20, time.Now()))
 		w.check()
@@ -157,7 +159,7 @@ func TestSpansOutsideTheTimeThatIsKeptAreRefusedAloud(t *testing.T) {
 
 func TestWhatIsTooOldIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 7, Config{Retention: time.Hour})
+		w := newWorld(t, 8, Config{Retention: time.Hour})
 		w.send(w.facts.trace(10, time.Now()))
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()

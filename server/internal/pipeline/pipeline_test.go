@@ -71,21 +71,25 @@ type world struct {
 	// sent are the facts that were acknowledged, in order; checked is how many segments were checked.
 	sent    []*fact
 	checked int
-	// known are the spans that the present pipeline knows to be filed, committed all that are in segments.
+	// known are the spans that the present pipeline knows to be filed; committed is how often a span in the segments counts:
+	// once for every pipeline that did not know of it.
 	known     map[string]bool
 	committed map[string]int
-	// before are how many copies of a span were counted by earlier pipelines.
-	before map[string]int
+	// stored is how often a span is in the segments.
+	stored map[string]int
 }
 
-func newWorld(t *testing.T, seed uint64, c Config) *world {
+func newWorld(t *testing.T, seed uint64, c Config) *world { return newWorldOn(t, seed, c, false) }
+
+// newWorldOn makes a world whose store can be read as of one moment, or not.
+func newWorldOn(t *testing.T, seed uint64, c Config, canView bool) *world {
 	w := &world{
 		t: t, r: rand.New(rand.NewPCG(seed, 4)), facts: newFacts(seed), config: c,
-		made: map[string]*fact{}, known: map[string]bool{}, committed: map[string]int{}, before: map[string]int{},
+		made: map[string]*fact{}, known: map[string]bool{}, committed: map[string]int{}, stored: map[string]int{},
 		store: &witness{Store: memory.New(memory.Options{})},
 	}
 	w.config.Store = w.store
-	if seed%2 == 1 {
+	if canView {
 		w.config.Store = &viewed{witness: w.store}
 	}
 	w.open()
@@ -103,15 +107,8 @@ func (w *world) crash() {
 	crash(w.p)
 	w.checkSegments()
 	w.known = map[string]bool{}
-	w.before = map[string]int{}
-	for raw := range w.committed {
-		w.before[raw] = w.counts(raw)
-	}
 	w.open()
 }
-
-// counts is how often a span that is committed counts: once for every pipeline that did not know better.
-func (w *world) counts(raw string) int { return w.committed[raw] }
 
 func (w *world) send(list []fact) {
 	_, err := w.p.Ingest(w.t.Context(), requestOf(list))
@@ -135,6 +132,7 @@ func (w *world) checkSegments() {
 	for _, g := range w.store.segments[w.checked:] {
 		already := maps.Clone(w.known)
 		for _, raw := range checkSegment(w.t, g, w.made, w.known, w.p.config.MaxSkew) {
+			w.stored[raw]++
 			if !already[raw] {
 				already[raw] = true
 				w.committed[raw]++
@@ -151,17 +149,9 @@ func (w *world) expected() (list []counted) {
 	for _, f := range w.sent {
 		copies[f.raw]++
 	}
-	stored := map[string]int{}
-	for _, g := range w.store.segments {
-		for _, t := range g.Traces {
-			for _, s := range t.Spans {
-				stored[string(s.Raw)]++
-			}
-		}
-	}
 	for raw, n := range copies {
 		times := w.committed[raw]
-		if stored[raw] < n && !w.known[raw] {
+		if w.stored[raw] < n && !w.known[raw] {
 			times++ // all that is not committed counts once, unless this pipeline has filed the span before
 		}
 		for range times {
@@ -178,21 +168,24 @@ func (w *world) check() {
 	got, err := live.Profile(w.t.Context(), store.Range{})
 	require.NoError(w.t, err)
 	require.NoError(w.t, got.Validate())
-	want, have := profileOfFacts(w.expected()).blocks, flat(got).blocks
+	expected := w.expected()
+	want, have := profileOfFacts(expected).blocks, flat(got).blocks
 	for k, s := range have {
 		s.Self, s.Critical = 0, 0
 		have[k] = s
 	}
 	require.Equal(w.t, want, have)
-	w.checkMinutes(got)
-	w.checkSpans()
+	if w.r.IntN(3) == 0 {
+		w.checkMinutes(got, expected)
+		w.checkSpans()
+	}
 }
 
 // checkMinutes checks that the minutes add up to the whole, and that each holds the spans that ended in it.
-func (w *world) checkMinutes(whole *core.Snapshot) {
+func (w *world) checkMinutes(whole *core.Snapshot, expected []counted) {
 	step := 1 + w.r.IntN(3)
 	minutes := map[int64][]counted{}
-	for _, c := range w.expected() {
+	for _, c := range expected {
 		first := store.FloorStep(c.minute(), step)
 		minutes[first] = append(minutes[first], c)
 	}
@@ -255,7 +248,7 @@ func (w *world) checkSpans() {
 // TestAgainstAnOracle sends random traces in random order, with spans that come late, twice, or both, lets the pipeline
 // die and come back, and after every step compares everything with what was sent.
 func TestAgainstAnOracle(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range uint64(12) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { runWorld(t, seed) })
 		})
@@ -277,10 +270,10 @@ func runWorld(t *testing.T, seed uint64) {
 	case 1:
 		c.SegmentMinutes = 1 + r.IntN(3)
 	}
-	w := newWorld(t, seed, c)
+	w := newWorldOn(t, seed, c, seed%2 == 0)
 	w.facts.wide = r.IntN(2) == 0
 	var unsent []fact
-	for range 25 {
+	for range 20 {
 		for range r.IntN(6) {
 			unsent = append(unsent, w.facts.trace(1+r.IntN(20), time.Now())...)
 		}
