@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -26,8 +27,9 @@ type traffic struct {
 	places   []idPlaces
 }
 
-// idPlaces are where a span has what must differ from round to round. The parent is nil for a root.
-type idPlaces struct{ trace, id, parent, start, end []byte }
+// idPlaces are where a span, which begins at base in its request, has what must differ from round to round. The parent is 0
+// for a root. They are no slices, so that there is nothing for the garbage collector.
+type idPlaces struct{ request, trace, id, parent, start, end int32 }
 
 func newTraffic(tb testing.TB, traces int) *traffic {
 	m := storetest.NewGenerator(1).Segment(traces)
@@ -36,7 +38,7 @@ func newTraffic(tb testing.TB, traces int) *traffic {
 	t.Origins, t.Profiles = m.Origins, m.Profiles
 	index := map[core.TraceID]int{}
 	var walker otlp.Walker
-	for _, request := range t.requests {
+	for i, request := range t.requests {
 		require.NoError(tb, walker.Walk(request, func(s *otlp.Span) error {
 			n, ok := index[s.Trace]
 			if !ok {
@@ -46,27 +48,30 @@ func newTraffic(tb testing.TB, traces int) *traffic {
 			}
 			origin := slices.IndexFunc(t.Origins, func(o store.Origin) bool { return o.Service == string(s.Origin.Service) })
 			t.Traces[n].Spans = append(t.Traces[n].Spans, store.Span{Origin: origin, Raw: s.Raw})
-			t.places = append(t.places, placesIn(s.Raw))
+			t.places = append(t.places, placesIn(i, request, s.Raw))
 			return nil
 		}))
 	}
 	return t
 }
 
-func placesIn(raw []byte) (p idPlaces) {
+func placesIn(n int, request, raw []byte) idPlaces {
+	p := idPlaces{request: int32(n)}
+	base := cap(request) - cap(raw) // both reach to the end of the same memory
 	for i := 0; i < len(raw); {
 		tag, value, end := cutField(raw, i)
+		at := int32(base + value)
 		switch tag {
 		case tagTrace:
-			p.trace = raw[value:end]
+			p.trace = at
 		case tagSpan:
-			p.id = raw[value:end]
+			p.id = at
 		case tagParent:
-			p.parent = raw[value:end]
+			p.parent = at
 		case tagStart:
-			p.start = raw[value:end]
+			p.start = at
 		case tagEnd:
-			p.end = raw[value:end]
+			p.end = at
 		}
 		i = end
 	}
@@ -78,18 +83,18 @@ func (t *traffic) next(round uint64) {
 	change := round * 0x9E3779B97F4A7C15
 	swap := func(b []byte) { binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^change) }
 	later := func(b []byte) { binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)+6_400_000_000) }
-	for i := range t.places {
-		p := &t.places[i]
-		swap(p.trace)
-		swap(p.id)
-		if p.parent != nil {
-			swap(p.parent)
+	for _, p := range t.places {
+		request := t.requests[p.request]
+		swap(request[p.trace:])
+		swap(request[p.id:])
+		if p.parent != 0 {
+			swap(request[p.parent:])
 		}
-		later(p.start)
-		later(p.end)
+		later(request[p.start:])
+		later(request[p.end:])
 	}
 	for i := range t.Traces {
-		copy(t.Traces[i].ID[:], placesIn(t.Traces[i].Spans[0].Raw).trace)
+		swap(t.Traces[i].ID[:])
 	}
 }
 
@@ -134,7 +139,8 @@ func benchDir(b *testing.B) string {
 //	go test -run '^$' -bench Ingest -benchtime 16x ./internal/store/pebblestore
 func BenchmarkIngest(b *testing.B) {
 	t := newTraffic(b, 6300)
-	s, err := Open(Options{Dir: benchDir(b)})
+	mem, _ := strconv.Atoi(os.Getenv("MEM"))
+	s, err := Open(Options{Dir: benchDir(b), MemTableBytes: int64(mem) << 20})
 	require.NoError(b, err)
 	b.ResetTimer()
 	before := cpuTime()

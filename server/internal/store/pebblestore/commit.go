@@ -24,8 +24,8 @@ func (s *Store) Commit(ctx context.Context, g *store.Segment) error {
 	if err := s.room(-s.log.sizeOf(g.Consumed), s.options.ReserveBytes/2); err != nil {
 		return err
 	}
-	batch := s.db.NewBatch()
-	defer func() { _ = batch.Close() }()
+	batch := s.batch
+	defer batch.Reset()
 	blocks, err := s.writer.write(batch, s.blocks.next(), g)
 	if err != nil {
 		return err

@@ -1,17 +1,75 @@
 package pebblestore
 
-import "github.com/stichotrope/stichotrope-go/core"
+import (
+	"encoding/binary"
+	"slices"
+	"sync"
 
-type profileCache struct{}
+	"github.com/cespare/xxhash/v2"
 
-func newProfileCache() profileCache { return profileCache{} }
+	"github.com/stichotrope/stichotrope-go/core"
+)
 
-func (c *profileCache) forget(hour int64) {}
+// profileCache keeps the mergers of hours and of minutes that are over: to read and to merge a day of a thousand sites takes
+// many times longer than to add the present hour to it.
+type profileCache struct {
+	mu     sync.Mutex
+	merged map[uint64]*core.Snapshot
+	// recent are the keys of merged, the last one used last.
+	recent []uint64
+}
 
-func (c *profileCache) hour(p *profileStore, hour int64) (*core.Snapshot, error) { return p.own(hour) }
+const (
+	// maxMerged is how many mergers are kept, and maxBuckets how many buckets each may have: 24 MiB at most.
+	maxMerged  = 4
+	maxBuckets = 1 << 20
+)
 
-func (c *profileCache) part(p *profileStore, part profilePart) (*core.Snapshot, error) {
-	return p.part(part)
+// runKey tells mergers apart: a change of what is merged makes another key.
+type runKey struct{ b []byte }
+
+func (k *runKey) add(n uint64) { k.b = binary.LittleEndian.AppendUint64(k.b, n) }
+
+func (k *runKey) sum() uint64 { return xxhash.Sum64(k.b) }
+
+// get returns what is kept under a key, otherwise what make returns, and keeps that.
+func (c *profileCache) get(key uint64, make func() (*core.Snapshot, error)) (*core.Snapshot, error) {
+	c.mu.Lock()
+	s := c.merged[key]
+	if s != nil {
+		c.use(key)
+	}
+	c.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	s, err := make()
+	if err != nil || buckets(s) > maxBuckets {
+		return s, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.recent) == maxMerged && c.merged[key] == nil {
+		delete(c.merged, c.recent[0])
+		c.recent = slices.Delete(c.recent, 0, 1)
+	}
+	c.merged[key] = s
+	c.use(key)
+	return s, nil
+}
+
+func (c *profileCache) use(key uint64) {
+	c.recent = append(slices.DeleteFunc(c.recent, func(k uint64) bool { return k == key }), key)
+}
+
+func buckets(s *core.Snapshot) (n int) {
+	for i := range s.Blocks {
+		n += len(s.Blocks[i].Stats.Histogram.Buckets)
+	}
+	for i := range s.Nodes {
+		n += len(s.Nodes[i].Stats.Histogram.Buckets)
+	}
+	return n
 }
 
 // merger merges snapshots a few at a time, so that not all of them are in memory.
@@ -26,4 +84,9 @@ func (m *merger) add(s *core.Snapshot) {
 	}
 }
 
-func (m *merger) result() *core.Snapshot { return core.Merge(m.waiting...) }
+func (m *merger) result() *core.Snapshot {
+	if len(m.waiting) == 1 {
+		return m.waiting[0]
+	}
+	return core.Merge(m.waiting...)
+}

@@ -41,14 +41,14 @@ func openProfiles(s *Store) (*profileStore, error) {
 		return nil, err
 	}
 	p := &profileStore{
-		s: s, encoder: encoder, hours: make(map[int64]*hourState), cache: newProfileCache(),
+		s: s, encoder: encoder, hours: make(map[int64]*hourState), cache: profileCache{merged: make(map[uint64]*core.Snapshot)},
 		wake: make(chan struct{}, 1), done: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err := p.load(); err != nil {
 		return nil, err
 	}
 	p.wake <- struct{}{}
-	go p.run()
+	go p.keepRolling()
 	return p, nil
 }
 
@@ -150,31 +150,52 @@ func (p *profileStore) merged(ctx context.Context, from, until int64) (*core.Sna
 	if len(plan.hours)+len(plan.parts) == 0 {
 		return nil, nil
 	}
-	var merger merger
+	var whole merger
+	var bad error
+	for _, run := range plan.runs() {
+		s, err := p.run(ctx, run)
+		if err != nil && !errors.Is(err, store.ErrDamaged) {
+			return nil, err
+		}
+		bad = errors.Join(bad, err)
+		whole.add(s)
+	}
+	return whole.result(), bad
+}
+
+// run returns the profile of a part of a plan. With store.ErrDamaged, it returns what can be read as well.
+func (p *profileStore) run(ctx context.Context, run run) (*core.Snapshot, error) {
+	if run.key != 0 {
+		return p.cache.get(run.key, func() (*core.Snapshot, error) {
+			run.key = 0
+			return p.run(ctx, run)
+		})
+	}
+	var whole merger
 	var bad error
 	add := func(s *core.Snapshot, err error) error {
-		if err != nil && !errors.Is(err, store.ErrDamaged) {
-			return err
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			whole.add(s)
+		case errors.Is(err, store.ErrDamaged):
 			p.s.report("a profile cannot be read", err)
 			bad = err
-			return ctx.Err()
+		default:
+			return err
 		}
-		merger.add(s)
 		return ctx.Err()
 	}
-	for _, hour := range plan.hours {
-		if err := add(p.cache.hour(p, hour)); err != nil {
+	for _, hour := range run.hours {
+		if err := add(p.own(hour.hour)); err != nil {
 			return nil, err
 		}
 	}
-	for _, part := range plan.parts {
-		if err := add(p.cache.part(p, part)); err != nil {
+	for _, part := range run.parts {
+		if err := add(p.part(part)); err != nil {
 			return nil, err
 		}
 	}
-	return merger.result(), bad
+	return whole.result(), bad
 }
 
 // Profile implements store.Reader. With store.ErrDamaged, it returns what can be read as well.

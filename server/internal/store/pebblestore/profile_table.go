@@ -152,10 +152,18 @@ func (p *profileStore) insert(part profilePart) {
 	p.bytes += part.size
 }
 
-// plan is what must be read for a range: own profiles of hours, and parts.
+// plan is what must be read for a range: own profiles of hours, and parts, both in order.
 type plan struct {
-	hours []int64
+	hours []plannedHour
 	parts []profilePart
+	// latest is the latest hour that there is, which still changes.
+	latest int64
+}
+
+// plannedHour is an hour's own profile, in the state in which it covers so much.
+type plannedHour struct {
+	hour   int64
+	covers uint64
 }
 
 // plan returns what makes up the minutes from until before until. It takes hours that lie in it whole, if they have a profile.
@@ -164,6 +172,7 @@ func (p *profileStore) plan(from, until int64) plan {
 	defer p.mu.Unlock()
 	var out plan
 	for _, hour := range slices.Sorted(maps.Keys(p.hours)) {
+		out.latest = hour
 		h := p.hours[hour]
 		first := hour * minutesPerHour
 		if first+minutesPerHour <= from || first >= until {
@@ -171,7 +180,7 @@ func (p *profileStore) plan(from, until int64) plan {
 		}
 		covered := uint64(0)
 		if h.covers > 0 && first >= from && first+minutesPerHour <= until {
-			out.hours = append(out.hours, hour)
+			out.hours = append(out.hours, plannedHour{hour, h.covers})
 			covered = h.covers
 		}
 		for _, part := range h.parts {
@@ -181,6 +190,47 @@ func (p *profileStore) plan(from, until int64) plan {
 		}
 	}
 	return out
+}
+
+// run is a part of a plan, and under which key its profile is kept; 0 if it is not worth it.
+type run struct {
+	plan
+	key uint64
+}
+
+// minRun is how many profiles at least are kept merged.
+const minRun = 4
+
+// runs cuts a plan into what will be the same for some time, which is the hours before the latest and the parts before
+// those, and the rest.
+func (p plan) runs() []run {
+	hours, parts := len(p.hours), 0
+	if hours > 0 && p.hours[hours-1].hour == p.latest {
+		hours--
+	}
+	for parts < len(p.parts) && (len(p.hours) == 0 || hourOf(p.parts[parts].minute) < p.hours[0].hour) && hourOf(p.parts[parts].minute) < p.latest {
+		parts++
+	}
+	var key runKey
+	for _, h := range p.hours[:hours] {
+		key.add(ordered(h.hour))
+		key.add(h.covers)
+	}
+	old := run{plan{hours: p.hours[:hours]}, key.sum()}
+	key = runKey{b: []byte{keyPart}}
+	for _, part := range p.parts[:parts] {
+		key.add(ordered(part.minute))
+		key.add(part.number)
+	}
+	edge := run{plan{parts: p.parts[:parts]}, key.sum()}
+	rest := run{plan: plan{hours: p.hours[hours:], parts: p.parts[parts:]}}
+	runs := []run{edge, old, rest}
+	for i := range runs {
+		if len(runs[i].hours)+len(runs[i].parts) < minRun {
+			runs[i].key = 0
+		}
+	}
+	return slices.DeleteFunc(runs, func(r run) bool { return len(r.hours)+len(r.parts) == 0 })
 }
 
 // encode returns the stored form of a snapshot.

@@ -77,15 +77,15 @@ func (s *Store) oldest(cut, excess int64) (gone []*summary, until int64) {
 // blockKinds are the kinds of keys that a block has.
 var blockKinds = [...]byte{keyChunk, keyTraces, keyIndex, keyFilters, keyOrigins, keySummary}
 
-// run is a range of numbers of blocks without any that stays: first until before end.
-type run struct{ first, end uint64 }
+// blockRun is a range of numbers of blocks without any that stays: first until before end.
+type blockRun struct{ first, end uint64 }
 
-func (s *Store) runs(gone []*summary) []run {
+func (s *Store) runs(gone []*summary) []blockRun {
 	numbers := make(map[uint64]bool, len(gone))
 	for _, b := range gone {
 		numbers[b.block] = true
 	}
-	var runs []run
+	var runs []blockRun
 	open := false
 	for _, b := range s.blocks.list() {
 		switch {
@@ -95,7 +95,7 @@ func (s *Store) runs(gone []*summary) []run {
 			runs[len(runs)-1].end = b.block + 1
 		default:
 			open = true
-			runs = append(runs, run{b.block, b.block + 1})
+			runs = append(runs, blockRun{b.block, b.block + 1})
 		}
 	}
 	return runs
@@ -141,7 +141,7 @@ func (s *Store) forget(ctx context.Context, gone []*summary, cut int64) error {
 }
 
 // free has Pebble rewrite the tables that hold what was deleted.
-func (s *Store) free(ctx context.Context, runs []run) error {
+func (s *Store) free(ctx context.Context, runs []blockRun) error {
 	if err := s.write(s.db.Flush); err != nil {
 		return err
 	}

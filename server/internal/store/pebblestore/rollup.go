@@ -15,8 +15,8 @@ import (
 // rollAfter is how many new parts the latest hour gets before they are rolled up; those of other hours are at once.
 const rollAfter = 8
 
-// run rolls up until it is stopped.
-func (p *profileStore) run() {
+// keepRolling rolls up until it is stopped.
+func (p *profileStore) keepRolling() {
 	defer close(p.stopped)
 	for {
 		select {
@@ -163,7 +163,6 @@ func (p *profileStore) replace(hour int64, old []profilePart, next *hourState) {
 	slices.SortFunc(next.parts, compareParts)
 	p.bytes += next.bytes() - p.hours[hour].bytes()
 	p.hours[hour] = next
-	p.cache.forget(hour)
 }
 
 // steps returns the multiples of step that have minutes in the range, ascending.
@@ -224,7 +223,6 @@ func (p *profileStore) forget(minute int64) {
 			}
 		}
 		p.bytes += next.bytes() - h.bytes()
-		p.cache.forget(hour)
 		p.hours[hour] = next
 		if len(next.parts) == 0 {
 			delete(p.hours, hour)

@@ -34,9 +34,10 @@ type Store struct {
 	blocks   blockTable
 	profiles *profileStore
 
-	// committing is held by Commit and Retain, and guards writer.
+	// committing is held by Commit and Retain, and guards writer and batch, which keeps its memory.
 	committing sync.Mutex
 	writer     *blockWriter
+	batch      *pebble.Batch
 	decoder    *zstd.Decoder // for DecodeAll, which may be called concurrently
 	readers    sync.Pool     // of *chunkReader
 
@@ -115,6 +116,7 @@ func (s *Store) open() (err error) {
 	if s.profiles, err = openProfiles(s); err != nil {
 		return err
 	}
+	s.batch = s.db.NewBatch(pebble.WithInitialSizeBytes(4<<20), pebble.WithMaxRetainedSizeBytes(16<<20))
 	s.disk.open.Store(true)
 	return nil
 }

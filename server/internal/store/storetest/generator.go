@@ -245,3 +245,6 @@ func appendAttribute(b []byte, field protowire.Number, key string, value any) []
 func appendMessage(b []byte, field protowire.Number, message []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), message)
 }
+
+// IntN returns a random number below n.
+func (g *Generator) IntN(n int) int { return g.rng.IntN(n) }
