@@ -109,7 +109,7 @@ func totals(s *core.Snapshot) (blocks map[core.Site]core.Stats, nodes map[string
 // each.
 func addable(s core.Stats) core.Stats {
 	s.Slowest, s.First, s.Min, s.Max, s.Active = core.Exemplar{}, 0, 0, 0, 0
-	return s
+	return plain(s)
 }
 
 // TestStandardNamesOverOTLP sees what any other receiver sees: no point is there twice, in any metric.
