@@ -1,10 +1,12 @@
 package callsite_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,14 +25,14 @@ func TestOtherPlatforms(t *testing.T) {
 	}
 	for _, p := range []struct{ name, arch, tags, qemu string }{
 		{name: "arm64", arch: "arm64", qemu: "qemu-aarch64"},
-		{name: "386", arch: "386", qemu: "qemu-i386"},
+		{name: "386", arch: "386"}, // natively, or not at all
 		{name: "by Callers", arch: runtime.GOARCH, tags: "otelprof_nofp"},
 	} {
 		t.Run(p.name, func(t *testing.T) {
 			program := filepath.Join(t.TempDir(), "callsite.test")
 			command := []string{program, "-test.v", "-test.short"}
-			native := p.arch == runtime.GOARCH || p.arch == "386" && runtime.GOARCH == "amd64"
-			if !native {
+			mayBeNative := p.arch == runtime.GOARCH || p.arch == "386" && runtime.GOARCH == "amd64"
+			if !mayBeNative {
 				command = append([]string{emulator(t, p.qemu)}, command...)
 			}
 			build := exec.Command("go", "test", "-c", "-vet=off", "-tags="+p.tags, "-o", program, ".")
@@ -38,6 +40,10 @@ func TestOtherPlatforms(t *testing.T) {
 			out, err := build.CombinedOutput()
 			require.NoError(t, err, "%s", out)
 			out, err = exec.Command(command[0], command[1:]...).CombinedOutput()
+			if mayBeNative && errors.Is(err, syscall.ENOEXEC) {
+				// qemu does not help: Go programs for 386 crash in its emulation of threads.
+				t.Skip("this kernel runs no programs of 32 bits")
+			}
 			require.NoError(t, err, "%s", out)
 			require.Contains(t, string(out), "--- PASS: TestSpan/wrapped/generic_function")
 		})

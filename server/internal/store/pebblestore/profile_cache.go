@@ -64,10 +64,10 @@ func (c *profileCache) use(key uint64) {
 
 func buckets(s *core.Snapshot) (n int) {
 	for i := range s.Blocks {
-		n += len(s.Blocks[i].Stats.Histogram.Buckets)
+		n += len(s.Blocks[i].Stats.Histogram.Buckets())
 	}
 	for i := range s.Nodes {
-		n += len(s.Nodes[i].Stats.Histogram.Buckets)
+		n += len(s.Nodes[i].Stats.Histogram.Buckets())
 	}
 	return n
 }
