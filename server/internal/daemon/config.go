@@ -29,6 +29,8 @@ type Config struct {
 	JaegerGRPC, JaegerStorage string
 	// Listen says how: TLS, tokens, hosts.
 	Listen listen.Config
+	// SpanMetrics are the families of span metrics that /metrics has, see metrics.Families.
+	SpanMetrics []string
 	// Receiver bounds requests, Pipeline says how traces are assembled and kept. Its Store and Log are set by Start.
 	Receiver receiver.Limits
 	Pipeline pipeline.Config

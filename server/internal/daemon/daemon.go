@@ -14,6 +14,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/api"
 	"github.com/stichotrope/stichotrope-go/server/internal/jaeger"
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
+	"github.com/stichotrope/stichotrope-go/server/internal/metrics"
 	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
 	"github.com/stichotrope/stichotrope-go/server/internal/query"
 	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
@@ -31,6 +32,8 @@ type Daemon struct {
 	api       *api.Handler
 	jaeger    *jaeger.Handler
 	guard     *listen.Guard
+	metrics   *metrics.Set
+	answers   answers
 	addresses []Address
 	listeners []*listen.Listener
 
@@ -158,9 +161,12 @@ func (d *Daemon) open(ctx context.Context) error {
 	engine := query.New(d.pipeline.Live(), query.Options{MaxSkew: c.Pipeline.MaxSkew})
 	d.api = api.New(api.Options{Engine: engine, Version: c.Version, Endpoints: endpoints, Logger: c.Log})
 	d.jaeger = jaeger.New(jaeger.Options{Engine: engine, Logger: c.Log})
+	if err := d.measure(engine); err != nil {
+		return err
+	}
 	d.serve(listeners)
 	// First of all: a server waits for its streams to end.
-	d.onStop(func(context.Context) error { d.api.Close(); return nil })
+	d.onStop(func(context.Context) error { d.metrics.Stopping(); d.api.Close(); return nil })
 	return nil
 }
 
@@ -178,6 +184,14 @@ func (d *Daemon) serve(listeners map[string]*listen.Listener) {
 			d.serveGRPC(d.jaeger.StorageServer(d.guarded()...), l)
 		}
 	}
+}
+
+// measure makes the metrics.
+func (d *Daemon) measure(engine *query.Engine) error {
+	d.metrics = metrics.New(d.config.Version, d.config.Log)
+	d.metrics.Check("store", d.ready)
+	live := &spanWindow{engine: engine, retention: d.config.Pipeline.Retention, since: engine.Now().Truncate(time.Minute)}
+	return errors.Join(d.report(), d.metrics.Spans(d.config.SpanMetrics, live.profile))
 }
 
 func (d *Daemon) guarded() []grpc.ServerOption {
