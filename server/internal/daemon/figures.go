@@ -76,6 +76,8 @@ func pipelineFigures(c pipeline.Counters) []metrics.Value {
 		counter("filed_traces", "Traces, or parts of them, that were filed.", c.Traces),
 		odd("duplicate", c.Duplicates), odd("late", c.Late), odd("orphan", c.Orphans), odd("cycle", c.Cycles), odd("moved", c.Moved),
 		early("oversized", c.Oversized), early("memory", c.Hurried),
+		counter("profiles", "Profiles that came as spans.", c.Profiles),
+		counter("unreadable_profiles", "Profiles that came as spans and could not be read.", c.ProfilesFailed),
 		counter("overflow_spans", "Spans of call sites that there was no room for.", c.OverflowSites),
 		counter("commits", "Segments that were committed to the store.", c.Commits),
 		counter("commit_errors", "Attempts to commit that failed; they are repeated.", c.CommitErrors),
