@@ -35,6 +35,7 @@ type serveFlags struct {
 	tokenFile, tokens      string
 	logLevel, logFormat    string
 	requestBytes, inFlight string
+	forwardQueue           string
 	spanMetrics            []string
 }
 
@@ -71,6 +72,8 @@ a key of the file given by --config; the flag wins, then the variable, then the 
 	flags.IntVar(&f.Pipeline.MaxSites, "max-sites", f.Pipeline.MaxSites, "how many call sites there may be; the others share one")
 	flags.IntVar(&f.Pipeline.MaxNodes, "max-nodes", f.Pipeline.MaxNodes, "how many nodes the call tree of a minute may have")
 	flags.StringSliceVar(&f.spanMetrics, "span-metrics", []string{metrics.Spanmetrics}, "`families` of span metrics on /metrics: "+strings.Join(metrics.Families(), ", ")+", or none")
+	flags.StringVar(&f.Forward.URL, "forward", "", "send every request onward by OTLP to this `URL`, as it came: http:// and https:// for OTLP/HTTP, grpc:// and grpcs:// for OTLP/gRPC")
+	flags.StringVar(&f.forwardQueue, "forward-queue-bytes", "64MiB", "how much may wait to be sent onward; what is over it is dropped and counted")
 	flags.StringVar(&f.requestBytes, "request-bytes", "64MiB", "how large a request may be, unpacked")
 	flags.StringVar(&f.inFlight, "in-flight-bytes", "256MiB", "how large all requests under way may be together")
 	flags.StringVar(&f.Listen.CertFile, "tls-cert", "", "certificate of the server, a PEM `file`")
@@ -99,6 +102,7 @@ func (f *serveFlags) complete(environment []string, stderr io.Writer) error {
 	}
 	f.Pipeline.RetentionBytes = size("retention-bytes", f.retentionBytes)
 	f.Pipeline.Memory = size("memory", f.memory)
+	f.Forward.QueueBytes = size("forward-queue-bytes", f.forwardQueue)
 	f.Receiver.RequestBytes = size("request-bytes", f.requestBytes)
 	f.Receiver.InFlightBytes = size("in-flight-bytes", f.inFlight)
 	var err error

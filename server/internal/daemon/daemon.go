@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/api"
+	"github.com/stichotrope/stichotrope-go/server/internal/forward"
 	"github.com/stichotrope/stichotrope-go/server/internal/jaeger"
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
 	"github.com/stichotrope/stichotrope-go/server/internal/metrics"
@@ -28,6 +29,7 @@ type Daemon struct {
 	config    Config
 	store     store.Store
 	pipeline  *pipeline.Pipeline
+	forwarder *forward.Forwarder
 	receiver  *receiver.Receiver
 	api       *api.Handler
 	jaeger    *jaeger.Handler
@@ -67,7 +69,7 @@ func Start(ctx context.Context, c Config) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{config: c, failed: make(chan error, 8)}
-	for _, step := range []func(context.Context) error{d.openStore, d.openPipeline, d.open} {
+	for _, step := range []func(context.Context) error{d.openStore, d.openForward, d.openPipeline, d.open} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, d.Stop())
 		}
@@ -135,7 +137,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	d.guard = c.Listen.Guard()
-	d.receiver = receiver.New(d.pipeline, nil, c.Receiver, c.Log)
+	d.receiver = receiver.New(d.sink(), nil, c.Receiver, c.Log)
 	listeners := map[string]*listen.Listener{}
 	endpoints := map[string]string{}
 	for _, l := range []struct{ what, name, address string }{
@@ -157,6 +159,9 @@ func (d *Daemon) open(ctx context.Context) error {
 		a := Address{l.what, l.name, opened.Addr(), certificates != nil}
 		d.addresses, d.listeners = append(d.addresses, a), append(d.listeners, opened)
 		endpoints[l.name] = a.URL()
+	}
+	if err := d.checkLoop(); err != nil {
+		return err
 	}
 	engine := query.New(d.pipeline.Live(), query.Options{MaxSkew: c.Pipeline.MaxSkew})
 	d.api = api.New(api.Options{Engine: engine, Version: c.Version, Endpoints: endpoints, Logger: c.Log})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -146,4 +147,13 @@ func TestReadinessIsThatOfTheStore(t *testing.T) {
 	status, text = ask(t, request(t, http.MethodGet, d.url(t, "http")+"/healthz", nil))
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "ok\n", string(text))
+}
+
+// freeAddress returns an address of the loopback that was free a moment ago.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return l.Addr().String()
 }

@@ -26,6 +26,9 @@ func (d *Daemon) report() error {
 		},
 		"http": func() []metrics.Value { return d.answers.figures() },
 	}
+	if d.forwarder != nil {
+		reports["forward"] = func() []metrics.Value { return forwardFigures(&d.forwarder.Counters) }
+	}
 	for part, values := range reports {
 		if err := d.metrics.Report(part, values); err != nil {
 			return err

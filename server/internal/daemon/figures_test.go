@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stichotrope/stichotrope-go/server/internal/forward"
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
 	"github.com/stichotrope/stichotrope-go/server/internal/metrics"
 	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
@@ -52,13 +53,14 @@ func TestEveryCounterIsAFigure(t *testing.T) {
 	var pebble pebblestore.Counters
 	var guard listen.Guard
 	var listener listen.Counters
+	var forwarded forward.Counters
 	want := map[string][]float64{
 		"receiver": number(t, &received), "pipeline": number(t, &piped), "size": number(t, &size), "pebble": number(t, &pebble),
-		"guard": number(t, &guard), "listener": number(t, &listener),
+		"guard": number(t, &guard), "listener": number(t, &listener), "forward": number(t, &forwarded),
 	}
 	for part, values := range map[string][]metrics.Value{
 		"receiver": receiverFigures(&received), "pipeline": pipelineFigures(piped), "size": sizeFigures(size), "pebble": pebbleFigures(pebble),
-		"guard": guardFigures(&guard), "listener": listenerFigures("http", &listener),
+		"guard": guardFigures(&guard), "listener": listenerFigures("http", &listener), "forward": forwardFigures(&forwarded),
 	} {
 		var have []float64
 		for _, v := range values {
