@@ -85,6 +85,7 @@ a key of the file given by --config; the flag wins, then the variable, then the 
 	flags.BoolVar(&f.Listen.Insecure, "insecure-public", false, "allow addresses that others can reach without TLS and authentication")
 	flags.Float64Var(&f.demo, "demo", 0, "send itself the traffic of otelprof demo, so many spans a second")
 	flags.DurationVar(&f.StopTime, "stop-time", 20*time.Second, "how long the end may take")
+	flags.BoolVar(&f.Debug, "debug", false, "profile the server itself, and show it under /debug/otelprof/ and /debug/pprof/ of --http")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	return withConfig(c, p)

@@ -34,6 +34,8 @@ type Config struct {
 	SpanMetrics []string
 	// Forward says where requests go onward; with an empty URL nowhere. Its Log is set by Start.
 	Forward forward.Config
+	// Debug adds /debug/otelprof/, the profile of the server itself, and /debug/pprof/.
+	Debug bool
 	// Receiver bounds requests, Pipeline says how traces are assembled and kept. Its Store and Log are set by Start.
 	Receiver receiver.Limits
 	Pipeline pipeline.Config

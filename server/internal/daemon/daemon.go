@@ -30,6 +30,7 @@ type Daemon struct {
 	store     store.Store
 	pipeline  *pipeline.Pipeline
 	forwarder *forward.Forwarder
+	debug     *debug
 	receiver  *receiver.Receiver
 	api       *api.Handler
 	jaeger    *jaeger.Handler
@@ -69,7 +70,7 @@ func Start(ctx context.Context, c Config) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{config: c, failed: make(chan error, 8)}
-	for _, step := range []func(context.Context) error{d.openStore, d.openForward, d.openPipeline, d.open} {
+	for _, step := range []func(context.Context) error{d.openStore, d.openDebug, d.openForward, d.openPipeline, d.open} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, d.Stop())
 		}
@@ -137,7 +138,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	d.guard = c.Listen.Guard()
-	d.receiver = receiver.New(d.sink(), nil, c.Receiver, c.Log)
+	d.receiver = receiver.New(d.debug.sink(d.sink()), nil, c.Receiver, c.Log)
 	listeners := map[string]*listen.Listener{}
 	endpoints := map[string]string{}
 	for _, l := range []struct{ what, name, address string }{
@@ -200,7 +201,11 @@ func (d *Daemon) measure(engine *query.Engine) error {
 }
 
 func (d *Daemon) guarded() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(d.guard.Unary), grpc.ChainStreamInterceptor(d.guard.Stream)}
+	options := []grpc.ServerOption{grpc.ChainUnaryInterceptor(d.guard.Unary), grpc.ChainStreamInterceptor(d.guard.Stream)}
+	if d.debug != nil {
+		options = append(options, grpc.ChainUnaryInterceptor(d.debug.unary), grpc.ChainStreamInterceptor(d.debug.stream))
+	}
+	return options
 }
 
 func (d *Daemon) serveHTTP(s *http.Server, l net.Listener) {

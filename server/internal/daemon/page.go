@@ -17,11 +17,12 @@ func (d *Daemon) page() http.Handler {
 	mux.Handle("GET /metrics", d.metrics.Handler())
 	mux.Handle("GET /healthz", d.metrics.Live())
 	mux.Handle("GET /readyz", d.metrics.Ready())
-	return d.answers.count(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	d.debug.routes(mux)
+	return d.answers.count(d.debug.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/../") {
 			http.NotFound(w, r) // the mux would redirect, which no client of an API expects
 			return
 		}
 		mux.ServeHTTP(w, r)
-	}))
+	})))
 }
