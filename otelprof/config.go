@@ -34,7 +34,8 @@ type config struct {
 
 	limits core.Limits
 
-	file string // named by WithConfigFile
+	file          string // named by WithConfigFile
+	noEnvironment bool
 }
 
 // defaultConfig is what holds where nothing is said. The environment adds the name.
@@ -62,12 +63,18 @@ func resolve(opts []Option) (config, error) {
 // resolveIn is resolve in a given environment. The layers are laid on top of each other from the weakest to the
 // strongest, each saying only what it wants to change.
 func resolveIn(env environment, opts []Option) (config, error) {
+	// The options have to be asked before the environment and the file are read, although they are applied after them.
+	var asked config
+	_ = applyOptions(&asked, opts) // its errors are reported when the options are applied for good
+	if asked.noEnvironment {
+		env.vars = nil
+	}
 	c := defaultConfig()
 	c.name = env.serviceName()
 	c.enabled = !env.sdkDisabled()
 
 	var errs []error
-	if path := configFile(env, opts); path != "" {
+	if path := configFile(env, asked.file); path != "" {
 		errs = append(errs, applyFile(&c, path))
 	}
 	errs = append(errs, env.apply(&c), applyOptions(&c, opts))
@@ -77,13 +84,10 @@ func resolveIn(env environment, opts []Option) (config, error) {
 	return c, nil
 }
 
-// configFile returns the path of the configuration file, "" if there is none. The options have to be asked before the
-// file is read, although they are applied after it: they go to a config that is thrown away.
-func configFile(env environment, opts []Option) string {
-	var asked config
-	_ = applyOptions(&asked, opts) // its errors are reported when the options are applied for good
-	if asked.file != "" {
-		return asked.file
+// configFile returns the path of the configuration file, "" if there is none: the one that the options ask for, if they do.
+func configFile(env environment, asked string) string {
+	if asked != "" {
+		return asked
 	}
 	path, _ := env.lookup(configFileVariable)
 	return path

@@ -91,3 +91,15 @@ func TestSDKDisabledChangesTheDefaultOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, c.enabled)
 }
+
+func TestWithoutEnvironmentReadsNoVariable(t *testing.T) {
+	env := environment{program: "/usr/bin/shop", vars: []string{
+		"OTELPROF_NAME=other", "OTELPROF_DATA=/var/lib", "OTELPROF_CONFIG=/nowhere.yaml", "OTEL_SDK_DISABLED=true", "OTEL_SERVICE_NAME=other",
+	}}
+	_, err := resolveIn(env, nil)
+	require.ErrorContains(t, err, "/nowhere.yaml")
+	c, err := resolveIn(env, []Option{WithoutEnvironment()})
+	require.NoError(t, err)
+	require.Equal(t, "shop", c.name)
+	require.True(t, c.enabled)
+}

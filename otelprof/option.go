@@ -35,6 +35,15 @@ func WithConfigFile(path string) Option {
 	})
 }
 
+// WithoutEnvironment makes New read no variable at all: neither OTELPROF_* nor OpenTelemetry's, and so no file that
+// OTELPROF_CONFIG names. It is for programs whose own settings are OTELPROF_* variables, which New would refuse as unknown.
+func WithoutEnvironment() Option {
+	return optionFunc(func(c *config) error {
+		c.noEnvironment = true
+		return nil
+	})
+}
+
 // WithName names the profiler in snapshots and reports: 1 to 1024 bytes of valid UTF-8 without control characters.
 // The default is OTEL_SERVICE_NAME, else service.name in OTEL_RESOURCE_ATTRIBUTES, else the name of the executable.
 func WithName(name string) Option {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/daemon"
 	"github.com/stichotrope/stichotrope-go/server/internal/demo"
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
+	"github.com/stichotrope/stichotrope-go/server/internal/metrics"
 	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
 	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
 )
@@ -33,6 +35,8 @@ type serveFlags struct {
 	tokenFile, tokens      string
 	logLevel, logFormat    string
 	requestBytes, inFlight string
+	forwardQueue           string
+	spanMetrics            []string
 }
 
 func newServe(p Process) *cobra.Command {
@@ -67,6 +71,9 @@ a key of the file given by --config; the flag wins, then the variable, then the 
 	flags.DurationVar(&f.Pipeline.TraceIdle, "trace-idle", f.Pipeline.TraceIdle, "how long a trace without a root waits for more spans")
 	flags.IntVar(&f.Pipeline.MaxSites, "max-sites", f.Pipeline.MaxSites, "how many call sites there may be; the others share one")
 	flags.IntVar(&f.Pipeline.MaxNodes, "max-nodes", f.Pipeline.MaxNodes, "how many nodes the call tree of a minute may have")
+	flags.StringSliceVar(&f.spanMetrics, "span-metrics", []string{metrics.Spanmetrics}, "`families` of span metrics on /metrics: "+strings.Join(metrics.Families(), ", ")+", or none")
+	flags.StringVar(&f.Forward.URL, "forward", "", "send every request onward by OTLP to this `URL`, as it came: http:// and https:// for OTLP/HTTP, grpc:// and grpcs:// for OTLP/gRPC")
+	flags.StringVar(&f.forwardQueue, "forward-queue-bytes", "64MiB", "how much may wait to be sent onward; what is over it is dropped and counted")
 	flags.StringVar(&f.requestBytes, "request-bytes", "64MiB", "how large a request may be, unpacked")
 	flags.StringVar(&f.inFlight, "in-flight-bytes", "256MiB", "how large all requests under way may be together")
 	flags.StringVar(&f.Listen.CertFile, "tls-cert", "", "certificate of the server, a PEM `file`")
@@ -78,6 +85,7 @@ a key of the file given by --config; the flag wins, then the variable, then the 
 	flags.BoolVar(&f.Listen.Insecure, "insecure-public", false, "allow addresses that others can reach without TLS and authentication")
 	flags.Float64Var(&f.demo, "demo", 0, "send itself the traffic of otelprof demo, so many spans a second")
 	flags.DurationVar(&f.StopTime, "stop-time", 20*time.Second, "how long the end may take")
+	flags.BoolVar(&f.Debug, "debug", false, "profile the server itself, and show it under /debug/otelprof/ and /debug/pprof/ of --http")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	return withConfig(c, p)
@@ -95,6 +103,7 @@ func (f *serveFlags) complete(environment []string, stderr io.Writer) error {
 	}
 	f.Pipeline.RetentionBytes = size("retention-bytes", f.retentionBytes)
 	f.Pipeline.Memory = size("memory", f.memory)
+	f.Forward.QueueBytes = size("forward-queue-bytes", f.forwardQueue)
 	f.Receiver.RequestBytes = size("request-bytes", f.requestBytes)
 	f.Receiver.InFlightBytes = size("in-flight-bytes", f.inFlight)
 	var err error
@@ -103,6 +112,9 @@ func (f *serveFlags) complete(environment []string, stderr io.Writer) error {
 	}
 	if f.Listen.Tokens, err = listen.TokensFrom(f.tokenFile, f.tokens); err != nil {
 		errs = append(errs, err)
+	}
+	if !slices.Equal(f.spanMetrics, []string{"none"}) {
+		f.SpanMetrics = f.spanMetrics
 	}
 	if f.Data == "" {
 		f.Data = stateFolder(environment)

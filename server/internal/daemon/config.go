@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/stichotrope/stichotrope-go/server/internal/forward"
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
 	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
 	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
@@ -29,6 +30,12 @@ type Config struct {
 	JaegerGRPC, JaegerStorage string
 	// Listen says how: TLS, tokens, hosts.
 	Listen listen.Config
+	// SpanMetrics are the families of span metrics that /metrics has, see metrics.Families.
+	SpanMetrics []string
+	// Forward says where requests go onward; with an empty URL nowhere. Its Log is set by Start.
+	Forward forward.Config
+	// Debug adds /debug/otelprof/, the profile of the server itself, and /debug/pprof/.
+	Debug bool
 	// Receiver bounds requests, Pipeline says how traces are assembled and kept. Its Store and Log are set by Start.
 	Receiver receiver.Limits
 	Pipeline pipeline.Config

@@ -12,8 +12,10 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/api"
+	"github.com/stichotrope/stichotrope-go/server/internal/forward"
 	"github.com/stichotrope/stichotrope-go/server/internal/jaeger"
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
+	"github.com/stichotrope/stichotrope-go/server/internal/metrics"
 	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
 	"github.com/stichotrope/stichotrope-go/server/internal/query"
 	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
@@ -27,10 +29,14 @@ type Daemon struct {
 	config    Config
 	store     store.Store
 	pipeline  *pipeline.Pipeline
+	forwarder *forward.Forwarder
+	debug     *debug
 	receiver  *receiver.Receiver
 	api       *api.Handler
 	jaeger    *jaeger.Handler
 	guard     *listen.Guard
+	metrics   *metrics.Set
+	answers   answers
 	addresses []Address
 	listeners []*listen.Listener
 
@@ -64,7 +70,7 @@ func Start(ctx context.Context, c Config) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{config: c, failed: make(chan error, 8)}
-	for _, step := range []func(context.Context) error{d.openStore, d.openPipeline, d.open} {
+	for _, step := range []func(context.Context) error{d.openStore, d.openDebug, d.openForward, d.openPipeline, d.open} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, d.Stop())
 		}
@@ -132,7 +138,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	d.guard = c.Listen.Guard()
-	d.receiver = receiver.New(d.pipeline, nil, c.Receiver, c.Log)
+	d.receiver = receiver.New(d.debug.sink(d.sink()), nil, c.Receiver, c.Log)
 	listeners := map[string]*listen.Listener{}
 	endpoints := map[string]string{}
 	for _, l := range []struct{ what, name, address string }{
@@ -155,12 +161,18 @@ func (d *Daemon) open(ctx context.Context) error {
 		d.addresses, d.listeners = append(d.addresses, a), append(d.listeners, opened)
 		endpoints[l.name] = a.URL()
 	}
+	if err := d.checkLoop(); err != nil {
+		return err
+	}
 	engine := query.New(d.pipeline.Live(), query.Options{MaxSkew: c.Pipeline.MaxSkew})
 	d.api = api.New(api.Options{Engine: engine, Version: c.Version, Endpoints: endpoints, Logger: c.Log})
 	d.jaeger = jaeger.New(jaeger.Options{Engine: engine, Logger: c.Log})
+	if err := d.measure(engine); err != nil {
+		return err
+	}
 	d.serve(listeners)
 	// First of all: a server waits for its streams to end.
-	d.onStop(func(context.Context) error { d.api.Close(); return nil })
+	d.onStop(func(context.Context) error { d.metrics.Stopping(); d.api.Close(); return nil })
 	return nil
 }
 
@@ -180,8 +192,20 @@ func (d *Daemon) serve(listeners map[string]*listen.Listener) {
 	}
 }
 
+// measure makes the metrics.
+func (d *Daemon) measure(engine *query.Engine) error {
+	d.metrics = metrics.New(d.config.Version, d.config.Log)
+	d.metrics.Check("store", d.ready)
+	live := &spanWindow{engine: engine, retention: d.config.Pipeline.Retention, since: engine.Now().Truncate(time.Minute)}
+	return errors.Join(d.report(), d.metrics.Spans(d.config.SpanMetrics, live.profile))
+}
+
 func (d *Daemon) guarded() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(d.guard.Unary), grpc.ChainStreamInterceptor(d.guard.Stream)}
+	options := []grpc.ServerOption{grpc.ChainUnaryInterceptor(d.guard.Unary), grpc.ChainStreamInterceptor(d.guard.Stream)}
+	if d.debug != nil {
+		options = append(options, grpc.ChainUnaryInterceptor(d.debug.unary), grpc.ChainStreamInterceptor(d.debug.stream))
+	}
+	return options
 }
 
 func (d *Daemon) serveHTTP(s *http.Server, l net.Listener) {

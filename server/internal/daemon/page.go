@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"io"
 	"net/http"
 	"strings"
 
@@ -15,18 +14,15 @@ func (d *Daemon) page() http.Handler {
 	mux.Handle("/", pages)
 	mux.Handle("/api/", d.jaeger)
 	mux.Handle("/api/v1/", d.api)
-	mux.HandleFunc("GET /healthz", answerOK)
-	mux.HandleFunc("GET /readyz", answerOK) // nothing listens before everything is ready
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("GET /metrics", d.metrics.Handler())
+	mux.Handle("GET /healthz", d.metrics.Live())
+	mux.Handle("GET /readyz", d.metrics.Ready())
+	d.debug.routes(mux)
+	return d.answers.count(d.debug.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/../") {
 			http.NotFound(w, r) // the mux would redirect, which no client of an API expects
 			return
 		}
 		mux.ServeHTTP(w, r)
-	})
-}
-
-func answerOK(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = io.WriteString(w, "ok\n")
+	})))
 }

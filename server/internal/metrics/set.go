@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,8 @@ type Value struct {
 	// Counter says that it only grows; otherwise it goes up and down.
 	Counter bool
 	Value   float64
+	// Labels are names and values in turn, which tell figures of one name apart. All of them have the same help.
+	Labels []string
 }
 
 // Set is the metrics of a server.
@@ -83,7 +86,11 @@ func (r *reporter) desc(v Value) *prometheus.Desc {
 	if v.Counter {
 		name += "_total"
 	}
-	return prometheus.NewDesc(name, v.Help, nil, nil)
+	labels := prometheus.Labels{}
+	for pair := range slices.Chunk(v.Labels, 2) {
+		labels[pair[0]] = pair[1]
+	}
+	return prometheus.NewDesc(name, v.Help, nil, labels)
 }
 
 // constant returns a metric, or one that reports what is wrong with it.

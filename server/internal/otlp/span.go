@@ -40,6 +40,8 @@ type Span struct {
 	// Function, File and Line are the call site from the code.* attributes, the deprecated ones included.
 	Function, File []byte
 	Line           int
+	// Profile says that the span stands for something in a profile, and did not happen: it has the attribute otelprof.role.
+	Profile bool
 	// Bad says why the span must be rejected; empty for a good one.
 	Bad string
 }
@@ -149,9 +151,15 @@ type deprecated struct {
 	line                      int
 }
 
+// profileRole is on every span of a profile that package exporter makes, and on no other.
+const profileRole = "otelprof.role"
+
 // attribute reads a KeyValue message, if it is of the call site.
 func (s *Span) attribute(message []byte, old *deprecated) error {
 	key, value, err := keyValue(message)
+	if err == nil && string(key) == profileRole {
+		s.Profile = true
+	}
 	if err != nil || len(key) < 6 || string(key[:5]) != "code." {
 		return err
 	}

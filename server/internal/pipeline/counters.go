@@ -19,6 +19,8 @@ type Counters struct {
 	// Oversized is how many parts of traces were filed because they had too many spans, Hurried how many because memory was
 	// short.
 	Oversized, Hurried uint64
+	// Profiles is how many profiles came as spans, ProfilesFailed how many of them could not be read.
+	Profiles, ProfilesFailed uint64
 	// OverflowSites is how many spans were seen whose site had no room.
 	OverflowSites uint64
 	// Commits is how many segments were committed, CommitErrors how many attempts failed, RetainErrors how many attempts
@@ -34,6 +36,7 @@ type Counters struct {
 type counts struct {
 	requests, received, rejected, malformed, overloaded, failed, replayed atomic.Uint64
 	filed, traces, duplicates, late, orphans, cycles, moved               atomic.Uint64
+	profiles, profilesFailed                                              atomic.Uint64
 	oversized, hurried, commits, commitErrors, retainErrors               atomic.Uint64
 	used, pending                                                         atomic.Int64
 }
@@ -49,6 +52,7 @@ func (p *Pipeline) Counters() Counters {
 		Malformed: n.malformed.Load(), Overloaded: n.overloaded.Load(), Failed: n.failed.Load(), Replayed: n.replayed.Load(),
 		Filed: n.filed.Load(), Traces: n.traces.Load(), Duplicates: n.duplicates.Load(), Late: n.late.Load(),
 		Orphans: n.orphans.Load(), Cycles: n.cycles.Load(), Moved: n.moved.Load(),
+		Profiles: n.profiles.Load(), ProfilesFailed: n.profilesFailed.Load(),
 		Oversized: n.oversized.Load(), Hurried: n.hurried.Load(), OverflowSites: p.sites.refused.Load(),
 		Commits: n.commits.Load(), CommitErrors: n.commitErrors.Load(), RetainErrors: n.retainErrors.Load(), Used: n.used.Load(), Pending: n.pending.Load(),
 		Sites: sites,

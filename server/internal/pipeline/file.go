@@ -176,7 +176,11 @@ func (p *Pipeline) file(t *trace) {
 	if g.spans == 0 {
 		g.began = p.now()
 	}
-	g.tally.record(t, found, order)
+	if t.isProfile() {
+		p.importProfile(g, t, order)
+	} else {
+		g.tally.record(t, found, order)
+	}
 	p.recent.add(mixID(&t.id), found)
 	g.spans += len(t.spans)
 	g.bytes += t.bytes
@@ -237,7 +241,7 @@ func (p *Pipeline) closeIfDue() {
 // closeSegment hands the open segment to the committer. The caller holds the cut.
 func (p *Pipeline) closeSegment() {
 	g := p.open
-	g.profiles = g.tally.take()
+	g.profiles = append(g.profiles, g.tally.take()...)
 	p.waiting = append(p.waiting, g)
 	p.open = p.newSegment(g.number + 1)
 	p.closedSegments <- g

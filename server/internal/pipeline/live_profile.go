@@ -94,6 +94,9 @@ func (p *Pipeline) pendingProfiles() []store.Profile {
 	var a assembler
 	a.MaxSkew = p.config.MaxSkew
 	p.pending(func(t *trace) {
+		if t.isProfile() {
+			return // it may not be whole yet
+		}
 		found, _ := a.assemble(t, p.recent)
 		count.record(t, found, a.Order)
 	})

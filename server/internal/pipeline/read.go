@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"sync"
 	"time"
 
@@ -210,7 +211,7 @@ func (r *reader) read(s *otlp.Span) {
 	x := &r.spans[n]
 	x.id, x.parent = s.Span, s.Parent
 	x.start, x.duration = moment(s.Start), min(s.Duration(), maxMoment)
-	x.failed, x.sampled = s.Failed, s.Sampled()
+	x.failed, x.sampled, x.profile = s.Failed, s.Sampled(), s.Profile
 	x.site = r.p.sites.of(s, r.hash, r.minute)
 	x.unsampled = 0
 	if count, ok := otlp.AdjustedCount(s.TraceState); ok {
@@ -218,6 +219,8 @@ func (r *reader) read(s *otlp.Span) {
 	}
 	if !r.p.config.StatisticsOnly {
 		x.origin, x.raw, x.index = r.origin, s.Raw, uint32(r.all)
+	} else if s.Profile {
+		x.raw = bytes.Clone(s.Raw)
 	}
 	r.bytes += x.size()
 	r.traces = append(r.traces, s.Trace)
@@ -234,9 +237,8 @@ func (r *reader) keep(seq uint64, consumed store.Bits) {
 
 // cost is how much memory is in use until the request is consumed.
 func (r *reader) cost() int64 {
-	c := int64(len(r.spans)) * spanSize
-	if !r.p.config.StatisticsOnly {
-		c += int64(len(r.request))
+	if r.p.config.StatisticsOnly {
+		return r.bytes
 	}
-	return c
+	return int64(len(r.spans))*spanSize + int64(len(r.request))
 }

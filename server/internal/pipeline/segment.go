@@ -19,8 +19,10 @@ type segment struct {
 	spans  int
 	bytes  int64
 	tally  tally
-	// profiles are those of the traces once the segment is closed.
-	profiles []store.Profile
+	// profiles are those that came as such, with importedSize blocks and nodes, and once the segment is closed those of
+	// the traces.
+	profiles     []store.Profile
+	importedSize int
 }
 
 // writer puts segments into the form of the store. It keeps its memory.

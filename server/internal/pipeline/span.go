@@ -23,6 +23,8 @@ type span struct {
 	index   uint32 // in the request
 
 	failed, sampled bool
+	// profile: it stands for something in a profile. Then raw is there always.
+	profile bool
 }
 
 const spanSize = int64(unsafe.Sizeof(span{}))

@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -142,6 +143,18 @@ func (s *Store) room(more, keep int64) error {
 		s.refused.Add(1)
 	}
 	return err
+}
+
+// Ready returns why the store could not take a request now; nil if it could.
+func (s *Store) Ready(ctx context.Context) error {
+	if err := s.use(ctx); err != nil {
+		return err
+	}
+	defer s.release()
+	if err := s.failure.get(); err != nil {
+		return err
+	}
+	return s.checkRoom(0, s.options.ReserveBytes)
 }
 
 func (s *Store) checkRoom(more, keep int64) error {
