@@ -16,7 +16,7 @@ import (
 
 // Profiles that an in-process profiler sends as spans (exporter.Tracks) are traces whose spans all stand for something in a
 // profile. Such spans did not happen: they are kept as any others, but what is counted is the profile that they encode. It
-// stands under a service of its own, so that what the service also sends as raw spans is not counted twice: ADR 7.
+// stands under a service of its own, so that what the service also sends as raw spans is not counted twice: ADR 8.
 
 // isProfile reports whether a trace is a profile.
 func (t *trace) isProfile() bool {
