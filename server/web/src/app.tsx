@@ -5,6 +5,7 @@ import { useEffect } from "preact/hooks";
 import { address } from "./address";
 import { listenToKeys } from "./keys";
 import { Header } from "./header";
+import { BlockView } from "./views/block";
 import { BlocksView } from "./views/blocks";
 import { FlameView } from "./views/flame";
 import { NotFound } from "./views/notfound";
@@ -13,6 +14,7 @@ import { NotFound } from "./views/notfound";
 export const VIEWS: { path: string; title: string; key?: string; view: ComponentType }[] = [
   { path: "blocks", title: "Blocks", key: "1", view: BlocksView },
   { path: "flame", title: "Flame", key: "2", view: FlameView },
+  { path: "block", title: "Block", view: BlockView },
 ];
 
 const first = computed(() => address.value.path.split("/")[0] || "blocks");
