@@ -9,11 +9,15 @@ import { BlockView } from "./views/block";
 import { BlocksView } from "./views/blocks";
 import { FlameView } from "./views/flame";
 import { NotFound } from "./views/notfound";
+import { TraceView } from "./views/trace";
+import { TracesView } from "./views/traces";
 
 /** The views by the first part of the path, in the order of their keys and of the navigation. */
 export const VIEWS: { path: string; title: string; key?: string; view: ComponentType }[] = [
   { path: "blocks", title: "Blocks", key: "1", view: BlocksView },
   { path: "flame", title: "Flame", key: "2", view: FlameView },
+  { path: "traces", title: "Traces", key: "3", view: TracesView },
+  { path: "trace", title: "Trace", view: TraceView },
   { path: "block", title: "Block", view: BlockView },
 ];
 
