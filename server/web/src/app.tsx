@@ -7,8 +7,11 @@ import { listenToKeys } from "./keys";
 import { Header } from "./header";
 import { BlockView } from "./views/block";
 import { BlocksView } from "./views/blocks";
+import { CompareView } from "./views/compare";
 import { FlameView } from "./views/flame";
+import { MapView } from "./views/map";
 import { NotFound } from "./views/notfound";
+import { SnapshotsView } from "./views/snapshots";
 import { TraceView } from "./views/trace";
 import { TracesView } from "./views/traces";
 
@@ -17,6 +20,9 @@ export const VIEWS: { path: string; title: string; key?: string; view: Component
   { path: "blocks", title: "Blocks", key: "1", view: BlocksView },
   { path: "flame", title: "Flame", key: "2", view: FlameView },
   { path: "traces", title: "Traces", key: "3", view: TracesView },
+  { path: "compare", title: "Compare", key: "4", view: CompareView },
+  { path: "map", title: "Map", key: "5", view: MapView },
+  { path: "snapshots", title: "Snapshots", key: "6", view: SnapshotsView },
   { path: "trace", title: "Trace", view: TraceView },
   { path: "block", title: "Block", view: BlockView },
 ];

@@ -119,6 +119,12 @@ export function Waterfall(props: {
   );
 }
 
+/** Places the text of a bar behind it, before it, or in it, where there is room. */
+function besides(left: number, right: number) {
+  if (right < 0.85) return { left: `${100 * right}%` };
+  return left > 0.15 ? { right: `${100 * (1 - left)}%` } : { right: `${100 * (1 - right)}%`, color: "var(--flame-text)" };
+}
+
 /** Returns the spans whose ancestors are all open. */
 function visibleRows(spans: Span[], closed: ReadonlySet<number>): number[] {
   const rows: number[] = [];
@@ -189,7 +195,7 @@ function Row(props: {
       </span>
       <span class="lane">
         {!out && <span class="span" style={{ left: `${100 * left}%`, width: `max(2px, ${100 * (right - left)}%)`, background: props.color }} />}
-        <span class={right > 0.8 ? "took before" : "took"} style={right > 0.8 ? { right: `${100 * (1 - left)}%` } : { left: `${100 * right}%` }}>
+        <span class="took" style={besides(left, right)}>
           {duration(s.duration_ns)}
         </span>
       </span>
