@@ -32,6 +32,8 @@ lint: bin/staticcheck ## gofmt, vet and staticcheck over all modules
 	@files=$$(gofmt -l .) && test -z "$$files" || { echo "not formatted, run make fmt: $$files"; exit 1; }
 	$(GO) vet $(WORK)
 	bin/staticcheck $(WORK)
+	@if test -d server/web/node_modules; then cd server/web && npx --no-install tsc --noEmit && npx --no-install biome lint src; \
+	else echo "the page's sources are not looked at: run npm ci --prefix server/web"; fi
 	cd tools && GOWORK=off $(GO) run ./protogen -check -out ../server/internal/jaeger/gen
 
 cover: ## the library's tests without the race detector; coverage of each package must be above 90 %
@@ -63,6 +65,9 @@ fmt: ## format all Go files
 proto: ## generate the Go code of Jaeger's gRPC services again
 	cd tools && GOWORK=off $(GO) run ./protogen -out ../server/internal/jaeger/gen
 
+web: bin/esbuild ## bundle the page of the server into server/internal/web/dist; needs npm ci --prefix server/web
+	cd server/web && sh build.sh ../../bin/esbuild ../internal/web/dist
+
 # govulncheck exits with 3 when it found something and with 1 when it could not look.
 vuln: bin/govulncheck ## known vulnerabilities in what the library calls, if the database can be reached
 	@out=$$(bin/govulncheck ./... 2>&1); code=$$?; echo "$$out"; \
@@ -79,6 +84,7 @@ setup: ## install what the tests need besides Go (Debian, as root): gcc, a brows
 		$$(command -v node >/dev/null || echo nodejs) \
 		$$(command -v npm >/dev/null || echo npm)
 	npm ci --prefix report/html/browsertest
+	npm ci --prefix server/web
 
 # Peers of the integration tests. Once built they are kept until another version is pinned, and -trimpath makes the
 # compiler's cache of use to every folder that the repository lies in.
@@ -95,6 +101,9 @@ bin/otelprof:
 # The tools live in a module of their own outside go.work: see tools/go.mod.
 bin/staticcheck: tools/go.mod tools/go.sum
 	cd tools && GOWORK=off $(GO) build -o ../$@ honnef.co/go/tools/cmd/staticcheck
+
+bin/esbuild: tools/go.mod tools/go.sum
+	cd tools && GOWORK=off $(GO) build -trimpath -o ../$@ github.com/evanw/esbuild/cmd/esbuild
 
 bin/govulncheck: tools/go.mod tools/go.sum
 	cd tools && GOWORK=off $(GO) build -o ../$@ golang.org/x/vuln/cmd/govulncheck

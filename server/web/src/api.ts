@@ -134,6 +134,129 @@ export interface Tree {
   };
 }
 
+export interface TraceSummary {
+  trace_id: string;
+  root_service: string;
+  root_name: string;
+  start: string;
+  duration_ns: number;
+  spans: number;
+  errors: number;
+  orphans: number;
+  services: { name: string; spans: number; errors: number }[];
+}
+
+export interface Traces {
+  period: Period;
+  traces: TraceSummary[];
+}
+
+export interface Attribute {
+  key: string;
+  type: string;
+  value: string;
+}
+
+export interface Span {
+  span_id: string;
+  parent_span_id: string;
+  /** An index in the spans of the trace, or -1. */
+  parent: number;
+  depth: number;
+  children: number;
+  origin: number;
+  block: string;
+  service: string;
+  track: string;
+  name: string;
+  kind: string;
+  start: string;
+  start_ns: number;
+  duration_ns: number;
+  self_ns: number;
+  critical_ns: number;
+  status: "unset" | "ok" | "error";
+  status_message: string;
+  trace_state: string;
+  orphan: boolean;
+  cut: boolean;
+  moved: boolean;
+  rank: { fraction: number; of: number } | null;
+  attributes: Attribute[];
+  events: { name: string; start_ns: number; attributes: Attribute[] }[];
+  links: { trace_id: string; span_id: string; trace_state: string; attributes: Attribute[] }[];
+  dropped: { attributes: number; events: number; links: number };
+}
+
+export interface Trace {
+  trace_id: string;
+  start: string;
+  duration_ns: number;
+  duplicates: number;
+  ranked: Period;
+  origins: { service: string; attributes: Attribute[]; scope_name: string; scope_version: string; scope_attributes: Attribute[] }[];
+  /** Depth first: a parent stands before its children. */
+  spans: Span[];
+}
+
+export type Verdict = "regression" | "improvement" | "appeared" | "disappeared" | "inconclusive" | "unchanged";
+
+export interface Change extends Site {
+  verdict: Verdict;
+  durations: { p: number; q: number; verdict: Verdict };
+  errors: { p: number; q: number; verdict: Verdict };
+  superiority: number;
+  impact_ns: number;
+  before: Stats;
+  after: Stats;
+  histograms?: { scale: number; offset: number; before: number[]; after: number[]; before_zero: number; after_zero: number };
+}
+
+export interface DiffSide {
+  since: string | null;
+  until: string | null;
+  seconds: number;
+  snapshot: string;
+  count: number;
+}
+
+export interface Diff {
+  before: DiffSide;
+  after: DiffSide;
+  alpha: number;
+  min_change: number;
+  min_count: number;
+  matched: number;
+  changes: Change[];
+  blocks?: Site[];
+  nodes?: {
+    parent: number[];
+    block: number[];
+    verdict: Verdict[];
+    impact_ns: number[];
+    before_count: number[];
+    after_count: number[];
+    before_total_ns: number[];
+    after_total_ns: number[];
+    before_self_ns: number[];
+    after_self_ns: number[];
+  };
+}
+
+export interface ServiceMap {
+  period: Period;
+  services: { name: string; requests: Stats; spans: number; errors: number; self_ns: number; critical_ns: number; operations: number }[];
+  calls: { caller: string; callee: string; stats: Stats }[];
+}
+
+export interface SavedSnapshot {
+  name: string;
+  saved: string;
+  start: string | null;
+  end: string | null;
+  spans: number;
+}
+
 export interface Status {
   version: string;
   now: string;
@@ -172,15 +295,24 @@ export function apiHref(path: string, params: Params = {}): string {
 }
 
 /** Asks, and returns the answer. The signal ends the wait. */
-export async function ask<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<T> {
+export function ask<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<T> {
+  return send<T>(apiHref(path, params), { signal: signal ?? null, headers: { accept: "application/json" } });
+}
+
+/** Changes something on the server. */
+export function change(method: "POST" | "DELETE", path: string, body?: object): Promise<unknown> {
+  return send(apiHref(path), { method, ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }) });
+}
+
+async function send<T>(href: string, init: RequestInit): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(apiHref(path, params), { signal: signal ?? null, headers: { accept: "application/json" } });
+    response = await fetch(href, init);
   } catch (cause) {
-    if (signal?.aborted) throw cause;
+    if (init.signal?.aborted) throw cause;
     throw new ApiError("The server does not answer.", "Is otelprof serve still running? This page asks again by itself.", 0);
   }
-  if (response.ok) return (await response.json()) as T;
+  if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
   const failure = await response.json().catch(() => null);
   const details = failure?.error ?? {};
   throw new ApiError(details.message ?? response.statusText, details.hint ?? "", response.status);

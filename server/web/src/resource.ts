@@ -1,6 +1,6 @@
 // What is being asked for, what the answer was, and what went wrong: the one way in which views get their data.
 
-import { effect, signal, type ReadonlySignal } from "@preact/signals";
+import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 
 import { type ApiError, ask, type Params } from "./api";
@@ -32,12 +32,14 @@ function makeResource<T>(question: () => { path: string; params?: Params } | und
   const loading = signal(false);
   const again = signal(0);
   let asked = "";
+  // As text, so that an address that changes nothing about the question does not ask it again.
+  const text = computed(() => JSON.stringify(question()) ?? "");
   const stop = effect(() => {
     void changes.value;
     void again.value;
-    const q = question();
-    if (!q) return;
-    const key = JSON.stringify(q);
+    const key = text.value;
+    if (!key) return;
+    const q = JSON.parse(key) as { path: string; params?: Params };
     if (key !== asked) error.value = undefined;
     asked = key;
     const abort = new AbortController();

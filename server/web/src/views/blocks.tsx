@@ -7,6 +7,7 @@ import { count, duration, middle, named, percent, shortPath, visible } from "../
 import { useAnswer } from "../resource";
 import { Spark } from "../spark";
 import { Table, type Column } from "../table";
+import { Traffic } from "../traffic";
 
 /** The columns, in their order; those marked as extra are off at first. */
 const COLUMNS: (Column<BlockRow> & { extra?: boolean })[] = [
@@ -91,6 +92,7 @@ export function BlocksView() {
   return (
     <>
       <h1 class="hidden">Blocks</h1>
+      <Traffic />
       <div class="tools">
         <Filter placeholder='Filter: checkout service:cart p99>20ms errors>0 (press "/")' />
         <ColumnChooser chosen={columns} />

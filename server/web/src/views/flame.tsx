@@ -1,15 +1,14 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 
 import { assignTints, blockRGB, cssColor } from "../../../../report/html/color.js";
-import { FlameGraph } from "../../../../report/html/flame.js";
 import { go, hrefOf, param, setParams } from "../address";
 import { Answer, Empty } from "../answer";
 import type { Site, Tree } from "../api";
 import { count, duration, middle, named, percent, shortPath, visible } from "../format";
+import { FlameBox, group, ROOT, treeData } from "../flamebox";
 import { useAnswer } from "../resource";
+import { Sandwich } from "../sandwich";
 import { isDark } from "../theme";
-
-const ROOT = -1;
 
 /** What the width of a frame can stand for. */
 const METRICS: [string, string][] = [
@@ -29,7 +28,7 @@ export function FlameView() {
     <>
       <h1 class="hidden">Flame graph</h1>
       <Answer of={answer}>
-        {(tree) => (tree.nodes.parent.length === 0 ? <Empty what="calls" narrowed={Boolean(param("service"))} /> : <Flame tree={tree} />)}
+        {(tree) => (tree.nodes.parent.length === 0 ? <Empty what="calls" narrowed={Boolean(param("service"))} /> : param("sandwich") ? <Sandwich tree={tree} id={param("sandwich")} /> : <Flame tree={tree} />)}
       </Answer>
     </>
   );
@@ -37,59 +36,17 @@ export function FlameView() {
 
 function Flame(props: { tree: Tree }) {
   const { nodes, blocks } = props.tree;
-  const box = useRef<HTMLDivElement>(null);
-  const graph = useRef<FlameGraph | null>(null);
-  const [found, setFound] = useState<{ matches: number; share: number } | null>(null);
   const metric = param("metric", "total");
   const search = param("q");
   const siteOf = (node: number) => blocks[nodes.block[node] ?? 0] as Site;
-
-  useEffect(() => {
-    const tints = assignTints(new Set(blocks.map(group)));
-    const canvas = document.createElement("canvas");
-    box.current?.replaceChildren(canvas);
-    const made = new FlameGraph(
-      canvas,
-      {
-        parent: nodes.parent,
-        metrics: {
-          total: { values: nodes.total_ns, inclusive: true },
-          self: { values: nodes.self_ns, inclusive: false },
-          critical: { values: nodes.critical_ns, inclusive: false },
-          count: { values: nodes.count, inclusive: false },
-          errors: { values: nodes.errors, inclusive: false },
-        },
-        label: (node) => (node === ROOT ? "everything" : visible(named(siteOf(node).name))),
-      },
-      {
-        metric,
-        color: (node) => {
-          const site = siteOf(node);
-          return cssColor(blockRGB(tints.get(group(site)) ?? { hue: 0, chroma: 0 }, site.name, isDark.value));
-        },
-        describe: (node, hidden) => describe(props.tree, node, hidden),
-        onZoom: (node) => setParams({ zoom: pathOf(props.tree, node) }, true),
-        onSelect: (node) => {
-          if (node !== ROOT) setParams({ zoom: pathOf(props.tree, node) }, true);
-        },
-      },
-    );
-    graph.current = made;
-    const zoomed = nodeAt(props.tree, param("zoom"));
-    if (zoomed !== ROOT) made.zoom(zoomed);
-    return () => made.destroy();
-  }, [props.tree]);
-
-  useEffect(() => graph.current?.setMetric(metric), [metric]);
-  useEffect(() => {
+  const data = useMemo(() => treeData(nodes, (node) => visible(named(siteOf(node).name))), [props.tree]);
+  const tints = useMemo(() => assignTints(new Set(blocks.map(group))), [props.tree]);
+  const matches = useMemo(() => {
     const text = search.toLowerCase();
-    const result = graph.current?.highlight(
-      text ? (node) => `${siteOf(node).name} ${siteOf(node).service} ${siteOf(node).function} ${siteOf(node).file}`.toLowerCase().includes(text) : null,
-    );
-    setFound(text && result ? result : null);
+    const hits = blocks.map((b) => `${b.name} ${b.service} ${b.function} ${b.file}`.toLowerCase().includes(text));
+    return text ? (node: number) => hits[nodes.block[node] ?? 0] ?? false : null;
   }, [search, props.tree]);
-  useEffect(() => graph.current?.redraw(), [isDark.value]);
-
+  const [found, setFound] = useState<{ matches: number; share: number } | null>(null);
   const zoomed = nodeAt(props.tree, param("zoom"));
   return (
     <>
@@ -113,22 +70,35 @@ function Flame(props: { tree: Tree }) {
           value={search}
           onInput={(e) => setParams({ q: e.currentTarget.value }, true)}
         />
-        {found && (
+        {search && found && (
           <span role="status">
             {found.matches} frames, {percent(found.share)} of the width
           </span>
         )}
         {zoomed !== ROOT && (
           <>
-            <button type="button" onClick={() => graph.current?.zoom(ROOT)}>
+            <button type="button" onClick={() => setParams({ zoom: "" }, true)}>
               Show everything
             </button>
             <a href={hrefOf("block/" + siteOf(zoomed).id)}>{middle(named(siteOf(zoomed).name), 40)} in detail</a>
+            <a href={hrefOf("flame", { sandwich: siteOf(zoomed).id })}>its callers and callees</a>
           </>
         )}
         {props.tree.dropped > 0 && <span>{count(props.tree.dropped)} small nodes are left out</span>}
       </div>
-      <div class="flame-box" ref={box} />
+      <FlameBox
+        data={data}
+        metric={metric}
+        zoom={zoomed}
+        matches={matches}
+        color={(node) => {
+          const site = siteOf(node);
+          return cssColor(blockRGB(tints.get(group(site)) ?? { hue: 0, chroma: 0 }, site.name, isDark.value));
+        }}
+        describe={(node, hidden) => describe(props.tree, node, hidden)}
+        onZoom={(node) => setParams({ zoom: pathOf(props.tree, node) }, true)}
+        onFound={setFound}
+      />
       <Outline tree={props.tree} from={zoomed} />
     </>
   );
@@ -160,11 +130,6 @@ function Outline(props: { tree: Tree; from: number }) {
       </ul>
     </details>
   );
-}
-
-/** Frames of one service and track have one hue. */
-function group(site: Site): string {
-  return site.service + "\u0000" + site.track;
 }
 
 function describe(tree: Tree, node: number, hidden: number): { title: string; rows: [string, string][]; notes: string[] } {
