@@ -16,6 +16,7 @@ type Matcher struct {
 	found, base []bool
 	origin      *Origin
 	span        otlp.Span
+	texts       otlp.Texts
 }
 
 // NewMatcher returns the matcher of a query.
@@ -75,13 +76,15 @@ func (m *Matcher) hasAttributes(o *Origin, raw []byte) bool {
 	if m.origin != o {
 		m.origin = o
 		clear(m.base)
-		_ = OriginAttributes(o, m.look(m.base))
+		look := m.look(m.base)
+		m.texts.Resource(o.Resource, look)
+		m.texts.Scope(o.Scope, look)
 	}
 	copy(m.found, m.base)
 	if all(m.found) {
 		return true
 	}
-	_ = SpanAttributes(raw, m.look(m.found))
+	m.texts.Span(raw, m.look(m.found))
 	return all(m.found)
 }
 

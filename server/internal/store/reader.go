@@ -117,8 +117,8 @@ type Query struct {
 	Start Range
 	// MinDuration and MaxDuration bound the span's duration; 0 is no bound.
 	MinDuration, MaxDuration time.Duration
-	// Attributes must all be there, as text: on the span, its resource, scope, events or links; see AttributeText. The
-	// key "error" with "true" or "false" asks for the status.
+	// Attributes must all be there, as text: on the span, its resource, scope, events or links; see otlp.Texts. The key
+	// "error" with "true" or "false" asks for the status.
 	Attributes []Attribute
 	// Limit is how many traces to return at most; 0 is no limit.
 	Limit int

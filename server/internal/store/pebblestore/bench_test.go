@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -139,8 +138,7 @@ func benchDir(b *testing.B) string {
 //	go test -run '^$' -bench Ingest -benchtime 16x ./internal/store/pebblestore
 func BenchmarkIngest(b *testing.B) {
 	t := newTraffic(b, 6300)
-	mem, _ := strconv.Atoi(os.Getenv("MEM"))
-	s, err := Open(Options{Dir: benchDir(b), MemTableBytes: int64(mem) << 20})
+	s, err := Open(Options{Dir: benchDir(b)})
 	require.NoError(b, err)
 	b.ResetTimer()
 	before := cpuTime()

@@ -8,6 +8,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
@@ -44,6 +45,7 @@ type blockWriter struct {
 	here   []int32
 	known  map[spanOperation]int32
 	hashes []uint64
+	texts  otlp.Texts
 	buffer []byte
 }
 
@@ -60,7 +62,7 @@ func newBlockWriter() (*blockWriter, error) {
 	}
 	w := &blockWriter{known: make(map[spanOperation]int32), operations: make(map[store.Operation]int32)}
 	w.chunk.encoder = encoder
-	w.chunk.newField = func(tag uint32, field []byte) { w.hashes = fieldHashes(w.hashes, tag, field) }
+	w.chunk.newField = func(tag uint32, field []byte) { w.hashes = fieldHashes(&w.texts, w.hashes, tag, field) }
 	return w, nil
 }
 
@@ -130,7 +132,7 @@ func (w *blockWriter) trace(id *core.TraceID, spans []store.Span, origins []stor
 
 // origin returns the number that an origin of the segment has in the block, and notes its attributes.
 func (w *blockWriter) origin(n int, origins []store.Origin) int {
-	local := w.origins.add(n, origins)
+	local := w.origins.add(n, origins, &w.texts)
 	if o := &w.origins.used[local]; o.chunk != len(w.index.chunks) {
 		o.chunk = len(w.index.chunks)
 		w.hashes = append(w.hashes, o.hashes...)

@@ -171,7 +171,7 @@ func TestDiskFullSuddenly(t *testing.T) {
 			var during int
 			var group sync.WaitGroup
 			group.Go(func() { during = s.appendAll(t, 20, request) })
-			s.disk.awaitWaiting()
+			s.disk.awaitWaiting(true)
 			_, err := s.Append(background, request)
 			require.ErrorIs(t, err, store.ErrFull)
 			require.ErrorContains(t, err, "full or read-only")
@@ -179,6 +179,7 @@ func TestDiskFullSuddenly(t *testing.T) {
 			d.breaks(nil)
 			group.Wait()
 			require.Positive(t, s.Counters().WaitedForDisk)
+			s.disk.awaitWaiting(false)
 			after := s.appendAll(t, 20, request)
 			require.Equal(t, 20, after)
 			s = reopen(t, s)
@@ -196,9 +197,9 @@ func (d *disk) forgetLook() {
 	d.mu.Unlock()
 }
 
-// awaitWaiting returns when a write waits for room.
-func (d *disk) awaitWaiting() {
-	for d.waiting.Load() == 0 {
+// awaitWaiting returns when a write waits for room, or none.
+func (d *disk) awaitWaiting(some bool) {
+	for d.waiting.Load() > 0 != some {
 		runtime.Gosched()
 	}
 }

@@ -1,5 +1,5 @@
 // Package pebblestore is the store on disk: blocks of many spans in a Pebble database, whose write-ahead log makes requests
-// durable and commits atomic. docs/adr/005 tells why it is shaped as it is.
+// durable and commits atomic. docs/adr/007 tells why it is shaped as it is.
 //
 // # What is where
 //

@@ -7,6 +7,7 @@ import (
 	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
@@ -66,15 +67,15 @@ func (p probes) in(filter []byte) bool {
 func cutFilter(b []byte) (filter, rest []byte, err error) { return cutBytes(b) }
 
 // fieldHashes appends the hashes of the attributes in a field of a Span message to hashes.
-func fieldHashes(hashes []uint64, tag uint32, field []byte) []uint64 {
+func fieldHashes(texts *otlp.Texts, hashes []uint64, tag uint32, field []byte) []uint64 {
 	if tag == tagAttribute {
 		if key, value, ok := plainText(field); ok {
 			return append(hashes, attributeHash(key, value))
 		}
 	}
-	// A malformed field has the attributes before the error only, for the matcher too.
-	_ = store.SpanAttributes(field, func(key, value []byte) bool {
-		hashes = append(hashes, attributeHash(key, value))
+	// The field alone is a Span message too.
+	texts.Span(field, func(key, text []byte) bool {
+		hashes = append(hashes, attributeHash(key, text))
 		return true
 	})
 	return hashes

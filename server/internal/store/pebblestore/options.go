@@ -19,7 +19,7 @@ type Options struct {
 	ReserveBytes int64
 	// CacheBytes is how much of the data on the disk is kept in memory, 64 MiB by default.
 	CacheBytes int64
-	// MemTableBytes is how much is collected in memory, twice at most, before it is written in order: 32 MiB by default.
+	// MemTableBytes is how much is collected in memory, twice at most, before it is written in order: 16 MiB by default.
 	MemTableBytes int64
 	// Logger gets what operators should know; nil for slog.Default().
 	Logger *slog.Logger
@@ -32,7 +32,7 @@ type Options struct {
 const (
 	defaultReserve  = 256 << 20
 	defaultCache    = 64 << 20
-	defaultMemTable = 32 << 20
+	defaultMemTable = 16 << 20
 )
 
 func (o *Options) setDefaults() {

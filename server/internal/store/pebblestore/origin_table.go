@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
@@ -27,17 +28,18 @@ func (t *originTable) reset() {
 }
 
 // add returns the number of the segment's origin with the index n.
-func (t *originTable) add(n int, origins []store.Origin) int {
+func (t *originTable) add(n int, origins []store.Origin, texts *otlp.Texts) int {
 	if len(t.numbers) < len(origins) {
 		t.numbers = append(t.numbers, make([]int, len(origins)-len(t.numbers))...)
 	}
 	if t.numbers[n] == 0 {
 		u := usedOrigin{Origin: origins[n], chunk: -1}
-		// As much as can be read, as the matcher does.
-		_ = store.OriginAttributes(&origins[n], func(key, value []byte) bool {
-			u.hashes = append(u.hashes, attributeHash(key, value))
+		note := func(key, text []byte) bool {
+			u.hashes = append(u.hashes, attributeHash(key, text))
 			return true
-		})
+		}
+		texts.Resource(u.Resource, note)
+		texts.Scope(u.Scope, note)
 		t.used = append(t.used, u)
 		t.numbers[n] = len(t.used)
 	}

@@ -62,12 +62,14 @@ func (c *profileCache) use(key uint64) {
 	c.recent = append(slices.DeleteFunc(c.recent, func(k uint64) bool { return k == key }), key)
 }
 
+// buckets counts those of a snapshot. What is merged lets go of what it was merged from when its buckets are looked at.
 func buckets(s *core.Snapshot) (n int) {
+	count := func(core.Bucket) bool { n++; return true }
 	for i := range s.Blocks {
-		n += len(s.Blocks[i].Stats.Histogram.Buckets())
+		s.Blocks[i].Stats.Histogram.All(count)
 	}
 	for i := range s.Nodes {
-		n += len(s.Nodes[i].Stats.Histogram.Buckets())
+		s.Nodes[i].Stats.Histogram.All(count)
 	}
 	return n
 }

@@ -30,12 +30,12 @@ func (s *Store) Size(ctx context.Context) (store.Size, error) {
 	return size, nil
 }
 
-// physical returns how many bytes of the disk are used, with what was deleted and not yet freed. It leaves out the old files
-// of Pebble's write-ahead log that are kept to be written over: three of Options.MemTableBytes at most.
+// physical returns how many bytes of the disk are used, with what was deleted or replaced and not yet rewritten. It leaves out
+// files that are deleted at this moment, and old files of Pebble's write-ahead log that are kept to be written over: three of
+// Options.MemTableBytes at most.
 func (s *Store) physical() int64 {
 	m := s.db.Metrics()
-	tables := &m.Table.Local
-	return int64(tables.LiveSize+tables.ObsoleteSize+tables.ZombieSize) + int64(m.WAL.Size)
+	return int64(m.Table.Local.LiveSize + m.WAL.Size)
 }
 
 // logical returns how many bytes the log, the blocks and the profiles have.
