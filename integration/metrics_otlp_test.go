@@ -105,10 +105,10 @@ func totals(s *core.Snapshot) (blocks map[core.Site]core.Stats, nodes map[string
 	return blocks, nodes
 }
 
-// addable returns what is exact in a sum of windows: not extremes, not first moments, and not what was open at the end of
-// each.
+// addable returns what is exact in a sum of windows: not extremes, not first moments, not what was open at the end of
+// each, and not exemplars, of which tracks as spans have the sampled ones alone.
 func addable(s core.Stats) core.Stats {
-	s.Slowest, s.First, s.Min, s.Max, s.Active = core.Exemplar{}, 0, 0, 0, 0
+	s.Slowest, s.LastError, s.First, s.Min, s.Max, s.Active = core.Exemplar{}, core.Exemplar{}, 0, 0, 0, 0
 	return plain(s)
 }
 
