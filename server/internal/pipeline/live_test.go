@@ -144,6 +144,46 @@ func (v *view) Close() {
 	v.of.open--
 }
 
+// gated is a store that looks who else may use it.
+type gated struct {
+	*witness
+	p                *Pipeline
+	queries, commits atomic.Int64
+	t                *testing.T
+}
+
+func (g *gated) Profile(ctx context.Context, within store.Range) (*core.Snapshot, error) {
+	g.queries.Add(1)
+	if g.p.gate.TryLock() {
+		g.p.gate.Unlock()
+		g.t.Error("a commit could come in between")
+	}
+	return g.witness.Profile(ctx, within)
+}
+
+func (g *gated) Commit(ctx context.Context, segment *store.Segment) error {
+	g.commits.Add(1)
+	if g.p.gate.TryRLock() {
+		g.p.gate.RUnlock()
+		g.t.Error("a query could come in between")
+	}
+	return g.witness.Commit(ctx, segment)
+}
+
+func TestQueriesAndCommitsExcludeEachOtherUnlessTheStoreHasViews(t *testing.T) {
+	g := &gated{witness: &witness{Store: memory.New(memory.Options{})}, t: t}
+	p, err := Open(t.Context(), Config{Store: g})
+	require.NoError(t, err)
+	g.p = p
+	_, err = p.Ingest(t.Context(), requestOf(newFacts(1).trace(10, time.Now())))
+	require.NoError(t, err)
+	_, err = p.Live().Profile(t.Context(), store.Range{})
+	require.NoError(t, err)
+	require.NoError(t, p.Close(t.Context()))
+	require.EqualValues(t, 1, g.queries.Load())
+	require.EqualValues(t, 1, g.commits.Load())
+}
+
 // TestConcurrentSafeAnswersAreExactAtEveryMoment lets clients send while others ask: what was acknowledged before the
 // question is in the answer, once, and nothing that was not sent.
 func TestConcurrentSafeAnswersAreExactAtEveryMoment(t *testing.T) {

@@ -19,7 +19,7 @@ type shard struct {
 }
 
 // maxFree is how many traces a shard keeps for reuse.
-const maxFree = 1024
+const maxFree = 2048
 
 func (sh *shard) init() { sh.traces = make(map[core.TraceID]*trace) }
 
@@ -81,7 +81,7 @@ func (sh *shard) make() *trace {
 		sh.free = sh.free[:n-1]
 		return t
 	}
-	return &trace{}
+	return &trace{spans: make([]span, 0, 8)}
 }
 
 // recycle takes back what is not needed any more.
