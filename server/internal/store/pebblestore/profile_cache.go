@@ -15,15 +15,13 @@ import (
 type profileCache struct {
 	mu     sync.Mutex
 	merged map[uint64]*core.Snapshot
-	// recent are the keys of merged, the last one used last.
-	recent []uint64
+	// recent are the keys of merged, the last one used last; buckets is how many of histograms all of merged have.
+	recent  []uint64
+	buckets int
 }
 
-const (
-	// maxMerged is how many mergers are kept, and maxBuckets how many buckets each may have: 24 MiB at most.
-	maxMerged  = 4
-	maxBuckets = 1 << 20
-)
+// maxBuckets is how many buckets are kept: 32 MiB at most.
+const maxBuckets = 2 << 20
 
 // runKey tells mergers apart: a change of what is merged makes another key.
 type runKey struct{ b []byte }
@@ -44,14 +42,18 @@ func (c *profileCache) get(key uint64, make func() (*core.Snapshot, error)) (*co
 		return s, nil
 	}
 	s, err := make()
-	if err != nil || buckets(s) > maxBuckets {
+	if err != nil {
 		return s, err
 	}
+	n := buckets(s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.recent) == maxMerged && c.merged[key] == nil {
+	if c.merged[key] != nil || n > maxBuckets {
+		return s, nil
+	}
+	for c.buckets += n; c.buckets > maxBuckets; c.recent = c.recent[1:] {
+		c.buckets -= buckets(c.merged[c.recent[0]])
 		delete(c.merged, c.recent[0])
-		c.recent = slices.Delete(c.recent, 0, 1)
 	}
 	c.merged[key] = s
 	c.use(key)

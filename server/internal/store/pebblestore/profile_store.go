@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/klauspost/compress/zstd"
@@ -171,29 +173,51 @@ func (p *profileStore) run(ctx context.Context, run run) (*core.Snapshot, error)
 			return p.run(ctx, run)
 		})
 	}
-	var whole merger
-	var bad error
-	add := func(s *core.Snapshot, err error) error {
-		switch {
-		case err == nil:
-			whole.add(s)
-		case errors.Is(err, store.ErrDamaged):
-			p.s.report("a profile cannot be read", err)
-			bad = err
-		default:
-			return err
-		}
-		return ctx.Err()
-	}
+	reads := make([]func() (*core.Snapshot, error), 0, len(run.hours)+len(run.parts))
 	for _, hour := range run.hours {
-		if err := add(p.own(hour.hour)); err != nil {
-			return nil, err
-		}
+		reads = append(reads, func() (*core.Snapshot, error) { return p.own(hour.hour) })
 	}
 	for _, part := range run.parts {
-		if err := add(p.part(part)); err != nil {
+		reads = append(reads, func() (*core.Snapshot, error) { return p.part(part) })
+	}
+	return p.mergeAll(ctx, reads)
+}
+
+// mergeAll merges what the functions return, which it calls from as many goroutines as there are processors.
+func (p *profileStore) mergeAll(ctx context.Context, reads []func() (*core.Snapshot, error)) (*core.Snapshot, error) {
+	workers := make([]struct {
+		merger
+		bad, failed error
+	}, min(runtime.GOMAXPROCS(0), len(reads)))
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for i := range workers {
+		w := &workers[i]
+		group.Go(func() {
+			for n := next.Add(1); n <= int64(len(reads)) && w.failed == nil; n = next.Add(1) {
+				s, err := reads[n-1]()
+				switch {
+				case err == nil:
+					w.add(s)
+					w.failed = ctx.Err()
+				case errors.Is(err, store.ErrDamaged):
+					p.s.report("a profile cannot be read", err)
+					w.bad = err
+				default:
+					w.failed = err
+				}
+			}
+		})
+	}
+	group.Wait()
+	var whole merger
+	var bad error
+	for i := range workers {
+		if err := workers[i].failed; err != nil {
 			return nil, err
 		}
+		bad = errors.Join(bad, workers[i].bad)
+		whole.add(workers[i].result())
 	}
 	return whole.result(), bad
 }

@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -201,36 +202,60 @@ type run struct {
 // minRun is how many profiles at least are kept merged.
 const minRun = 4
 
-// runs cuts a plan into what will be the same for some time, which is the hours before the latest and the parts before
-// those, and the rest.
+// runs cuts a plan into what will be the same for some time, which is everything of before the latest hour: the parts before
+// the hours that are whole, these, and the parts after them; and into the rest.
 func (p plan) runs() []run {
-	hours, parts := len(p.hours), 0
+	hours := len(p.hours)
 	if hours > 0 && p.hours[hours-1].hour == p.latest {
 		hours--
 	}
-	for parts < len(p.parts) && (len(p.hours) == 0 || hourOf(p.parts[parts].minute) < p.hours[0].hour) && hourOf(p.parts[parts].minute) < p.latest {
-		parts++
+	count := func(parts []profilePart, before int64) int {
+		i, _ := slices.BinarySearchFunc(parts, before, func(part profilePart, hour int64) int { return cmp.Compare(hourOf(part.minute), hour) })
+		return i
+	}
+	first := p.latest
+	if len(p.hours) > 0 {
+		first = min(first, p.hours[0].hour)
+	}
+	head := count(p.parts, first)
+	tail := count(p.parts, p.latest)
+	runs := []run{{plan: plan{hours: p.hours[:hours]}}}
+	runs = append(append(runs, tens(p.parts[:head])...), tens(p.parts[head:tail])...)
+	for i := range runs {
+		runs[i].setKey()
+	}
+	runs = append(runs, run{plan: plan{hours: p.hours[hours:], parts: p.parts[tail:]}})
+	return slices.DeleteFunc(runs, func(r run) bool { return len(r.hours)+len(r.parts) == 0 })
+}
+
+// tens cuts parts where ten minutes begin, so that most of it stays the same when the range moves on.
+func tens(parts []profilePart) (runs []run) {
+	for len(parts) > 0 {
+		n := 1
+		for n < len(parts) && store.FloorStep(parts[n].minute, 10) == store.FloorStep(parts[0].minute, 10) {
+			n++
+		}
+		runs = append(runs, run{plan: plan{parts: parts[:n]}})
+		parts = parts[n:]
+	}
+	return runs
+}
+
+func (r *run) setKey() {
+	if len(r.hours)+len(r.parts) < minRun {
+		return
 	}
 	var key runKey
-	for _, h := range p.hours[:hours] {
+	for _, h := range r.hours {
 		key.add(ordered(h.hour))
 		key.add(h.covers)
 	}
-	old := run{plan{hours: p.hours[:hours]}, key.sum()}
-	key = runKey{b: []byte{keyPart}}
-	for _, part := range p.parts[:parts] {
+	key.add(0)
+	for _, part := range r.parts {
 		key.add(ordered(part.minute))
 		key.add(part.number)
 	}
-	edge := run{plan{parts: p.parts[:parts]}, key.sum()}
-	rest := run{plan: plan{hours: p.hours[hours:], parts: p.parts[parts:]}}
-	runs := []run{edge, old, rest}
-	for i := range runs {
-		if len(runs[i].hours)+len(runs[i].parts) < minRun {
-			runs[i].key = 0
-		}
-	}
-	return slices.DeleteFunc(runs, func(r run) bool { return len(r.hours)+len(r.parts) == 0 })
+	r.key = key.sum()
 }
 
 // encode returns the stored form of a snapshot.
