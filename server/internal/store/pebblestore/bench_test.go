@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"os"
@@ -26,7 +27,7 @@ type traffic struct {
 	places   []idPlaces
 }
 
-// idPlaces are where a span, which begins at base in its request, has what must differ from round to round. The parent is 0
+// idPlaces are where in its request a span has what must differ from round to round. The parent is 0
 // for a root. They are no slices, so that there is nothing for the garbage collector.
 type idPlaces struct{ request, trace, id, parent, start, end int32 }
 
@@ -38,6 +39,7 @@ func newTraffic(tb testing.TB, traces int) *traffic {
 	index := map[core.TraceID]int{}
 	var walker otlp.Walker
 	for i, request := range t.requests {
+		base := 0
 		require.NoError(tb, walker.Walk(request, func(s *otlp.Span) error {
 			n, ok := index[s.Trace]
 			if !ok {
@@ -47,16 +49,16 @@ func newTraffic(tb testing.TB, traces int) *traffic {
 			}
 			origin := slices.IndexFunc(t.Origins, func(o store.Origin) bool { return o.Service == string(s.Origin.Service) })
 			t.Traces[n].Spans = append(t.Traces[n].Spans, store.Span{Origin: origin, Raw: s.Raw})
-			t.places = append(t.places, placesIn(i, request, s.Raw))
+			base += bytes.Index(request[base:], s.Raw)
+			t.places = append(t.places, placesIn(i, base, s.Raw))
 			return nil
 		}))
 	}
 	return t
 }
 
-func placesIn(n int, request, raw []byte) idPlaces {
-	p := idPlaces{request: int32(n)}
-	base := cap(request) - cap(raw) // both reach to the end of the same memory
+func placesIn(request, base int, raw []byte) idPlaces {
+	p := idPlaces{request: int32(request)}
 	for i := 0; i < len(raw); {
 		tag, value, end := cutField(raw, i)
 		at := int32(base + value)

@@ -94,25 +94,22 @@ func (f *finder) filter(block uint64, chunks []int) ([]int, error) {
 	if len(f.probes) == 0 || len(chunks) == 0 {
 		return chunks, nil
 	}
-	value, err := f.s.part(keyFilters, block)
-	if value == nil || err != nil {
-		return nil, err
-	}
 	var left []int
-	for n, next := 0, 0; next < len(chunks); n++ {
-		var filter []byte
-		if filter, value, err = cutFilter(value); err != nil {
-			return nil, err
+	err := f.s.view(key(keyFilters, block), func(value []byte) error {
+		value, err := checked(value)
+		for n, next := 0, 0; next < len(chunks) && err == nil; n++ {
+			var filter []byte
+			if filter, value, err = cutFilter(value); err != nil || chunks[next] != n {
+				continue
+			}
+			next++
+			if !slices.ContainsFunc(f.probes, func(p probes) bool { return !p.in(filter) }) {
+				left = append(left, n)
+			}
 		}
-		if chunks[next] != n {
-			continue
-		}
-		next++
-		if !slices.ContainsFunc(f.probes, func(p probes) bool { return !p.in(filter) }) {
-			left = append(left, n)
-		}
-	}
-	return left, nil
+		return err
+	})
+	return left, err
 }
 
 // chunk looks at every span of a chunk.
