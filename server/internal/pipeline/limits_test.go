@@ -123,7 +123,7 @@ func TestTraceOverManyMinutes(t *testing.T) {
 		require.NoError(t, w.p.Close(t.Context()))
 		w.check()
 		require.EqualValues(t, 30, w.p.Counters().Oversized)
-		require.Len(t, w.store.segments, 30)
+		require.Len(t, w.store.kept(), 30)
 	})
 }
 

@@ -128,12 +128,13 @@ func (v *viewed) View() store.View {
 	defer v.mu.Unlock()
 	v.open++
 	state := memory.New(memory.Options{})
-	for _, g := range v.segments {
+	segments := v.kept()
+	for _, g := range segments {
 		if err := state.Commit(context.Background(), g); err != nil {
 			panic(err)
 		}
 	}
-	return &view{state, uint64(len(v.segments)), v}
+	return &view{state, uint64(len(segments)), v}
 }
 
 func (v *view) Commits() uint64 { return v.commits }

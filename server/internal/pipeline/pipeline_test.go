@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,7 @@ import (
 // witness is a store that keeps what was committed.
 type witness struct {
 	store.Store
+	mu       sync.Mutex
 	segments []*store.Segment
 	// fail, if set, is asked before every Commit.
 	fail func() error
@@ -46,8 +48,17 @@ func (w *witness) Commit(ctx context.Context, g *store.Segment) error {
 		}
 		c.Traces = append(c.Traces, store.Trace{ID: t.ID, Spans: spans})
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.segments = append(w.segments, c)
 	return nil
+}
+
+// kept returns what was committed so far.
+func (w *witness) kept() []*store.Segment {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.segments
 }
 
 // crash ends the goroutines of a pipeline without filing or committing anything more.
@@ -129,7 +140,7 @@ func (w *world) remember(list []fact) {
 
 // checkSegments checks what was committed since the last time.
 func (w *world) checkSegments() {
-	for _, g := range w.store.segments[w.checked:] {
+	for _, g := range w.store.kept()[w.checked:] {
 		already := maps.Clone(w.known)
 		for _, raw := range checkSegment(w.t, g, w.made, w.known, w.p.config.MaxSkew) {
 			w.stored[raw]++
