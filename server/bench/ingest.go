@@ -19,6 +19,9 @@ func (b *bench) ingest(ctx context.Context) error {
 	b.report.load = l
 	for _, store := range []string{"none", "memory", "pebble"} {
 		for _, protocol := range []string{"gRPC", "HTTP"} {
+			if !b.only.MatchString(store + " over " + protocol) {
+				continue
+			}
 			row, err := b.ingestRow(ctx, l, store, protocol)
 			if err != nil {
 				return fmt.Errorf("store %s over %s: %w", store, protocol, err)
@@ -44,13 +47,18 @@ func (b *bench) ingestRow(ctx context.Context, l load, store, protocol string) (
 	b.say("%s over %s", store, protocol)
 	data := filepath.Join(b.scratch, store+protocol)
 	defer os.RemoveAll(data)
-	p, err := b.start(ctx, store, data)
+	var args []string
+	if b.profile > 0 {
+		args = append(args, "--debug")
+	}
+	p, err := b.start(ctx, store, data, args...)
 	if err != nil {
 		return row, err
 	}
+	written := p.writeProfile(b.profile, store+"-"+protocol+".pprof")
 	took, err := p.load(ctx, l, b.senders, protocol, 0)
 	row.peak, _ = p.peak()
-	if err = errors.Join(err, p.stop()); err != nil {
+	if err = errors.Join(err, written(), p.stop()); err != nil {
 		return row, err
 	}
 	row.cpu = time.Duration(float64(p.cpu()) * 1e6 / float64(l.spans))

@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
+	"time"
 )
 
 // options are the command line.
@@ -20,6 +22,8 @@ type options struct {
 	senders      int
 	out          string
 	binary       string
+	only         *regexp.Regexp
+	profile      time.Duration
 }
 
 func main() {
@@ -29,7 +33,14 @@ func main() {
 	flag.IntVar(&o.senders, "senders", 4, "how many requests are under way at once")
 	flag.StringVar(&o.out, "o", "server/BENCHMARKS.md", "write to this `file`, - for standard output")
 	flag.StringVar(&o.binary, "binary", "", "measure this `binary` instead of building one")
+	only := flag.String("only", "", "measure only the rows, such as \"pebble over gRPC\", \"steady\" and \"large\", that this `regexp` matches")
+	flag.DurationVar(&o.profile, "profile", 0, "write what the server's CPU did in the first `duration` of receiving to ROW.pprof, which costs a little itself")
 	flag.Parse()
+	var err error
+	if o.only, err = regexp.Compile(*only); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o); err != nil {
@@ -53,10 +64,12 @@ func run(ctx context.Context, o options) error {
 	if err := b.ingest(ctx); err != nil {
 		return err
 	}
-	if err := b.steady(ctx); err != nil {
-		return err
+	if o.only.MatchString("steady") {
+		if err := b.steady(ctx); err != nil {
+			return err
+		}
 	}
-	if o.large > 0 {
+	if o.large > 0 && o.only.MatchString("large") {
 		if err := b.largeStore(ctx); err != nil {
 			return err
 		}

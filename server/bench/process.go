@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -102,6 +104,30 @@ func (p *process) peak() (float64, error) {
 		}
 	}
 	return 0, errors.New("no VmHWM")
+}
+
+// writeProfile asks the server for a profile of its CPU from now on, if the duration is not 0. The function that it
+// returns waits until the file is written.
+func (p *process) writeProfile(during time.Duration, file string) (written func() error) {
+	if during <= 0 {
+		return func() error { return nil }
+	}
+	done := make(chan error, 1)
+	go func() {
+		done <- func() error {
+			response, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%.0f", p.page, math.Ceil(during.Seconds())))
+			if err != nil {
+				return err
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err == nil && response.StatusCode != http.StatusOK {
+				err = fmt.Errorf("the profile: %s: %s", response.Status, body)
+			}
+			return errors.Join(err, os.WriteFile(file, body, 0o644))
+		}()
+	}()
+	return func() error { return <-done }
 }
 
 // diskUsage returns the sizes of all files in a folder.

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -134,10 +133,7 @@ func (f *serveFlags) run(c *cobra.Command, p Process) error {
 	if f.Listen.Insecure {
 		f.Log.Warn("others may reach this server: --insecure-public allows it without TLS and authentication")
 	}
-	if os.Getenv("GOGC") == "" {
-		// Most of the memory is requests that are gone when the next collection would come: it may come later.
-		debug.SetGCPercent(200)
-	}
+	adviseHugePages()
 	began := time.Now()
 	d, err := daemon.Start(c.Context(), f.Config)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/api"
+	"github.com/stichotrope/stichotrope-go/server/internal/buffer"
 	"github.com/stichotrope/stichotrope-go/server/internal/forward"
 	"github.com/stichotrope/stichotrope-go/server/internal/jaeger"
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
@@ -121,6 +122,9 @@ func (d *Daemon) openStore(context.Context) error {
 
 func (d *Daemon) openPipeline(ctx context.Context) error {
 	c := d.config.Pipeline
+	if d.forwarder == nil { // which keeps requests longer
+		c.Recycle = buffer.Put
+	}
 	c.Store, c.Log, c.StatisticsOnly = d.store, d.config.Log, d.config.Store == StoreNone
 	var err error
 	if d.pipeline, err = pipeline.Open(ctx, c); err != nil {

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"sync/atomic"
 	"syscall"
@@ -12,6 +11,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/stichotrope/stichotrope-go/server/internal/buffer"
 	"github.com/stichotrope/stichotrope-go/server/internal/demo"
 	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
@@ -125,7 +125,8 @@ func (d *discard) Commit(_ context.Context, g *store.Segment) error { return g.V
 
 func openBench(b *testing.B, mode string) *Pipeline {
 	c := Config{
-		Store: memory.New(memory.Options{}), StatisticsOnly: mode == "none", Memory: 4 << 30,
+		Recycle: buffer.Put,
+		Store:   memory.New(memory.Options{}), StatisticsOnly: mode == "none", Memory: 4 << 30,
 		TraceGrace: 100 * time.Millisecond, TraceIdle: 100 * time.Millisecond,
 	}
 	if mode == "discard" {
@@ -140,9 +141,7 @@ func openBench(b *testing.B, mode string) *Pipeline {
 
 func (l *load) ingest(b *testing.B, p *Pipeline) {
 	for _, r := range l.requests {
-		if p.RetainsRequests() {
-			r = bytes.Clone(r) // as a receiver makes a new one
-		}
+		r = append(buffer.Get(len(r)), r...) // as a receiver does
 		if _, err := p.Ingest(context.Background(), r); err != nil {
 			b.Fatal(err)
 		}

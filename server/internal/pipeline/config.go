@@ -53,6 +53,8 @@ type Config struct {
 
 	// Limits bound what a span and what it comes from may hold; what is over them is left out, see otlp.Checker.
 	Limits otlp.Limits
+	// Recycle, if set, gets the bytes of requests that were taken when nothing refers to them any more. Some never come.
+	Recycle func(request []byte)
 	// Log is told of failing commits and the like. Nil for nobody.
 	Log *slog.Logger
 }

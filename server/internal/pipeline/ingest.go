@@ -16,7 +16,7 @@ import (
 // The error wraps otlp.ErrMalformed if the request cannot be read, and otlp.ErrOverloaded if there is no room for it now;
 // any other is the store's. Nothing of the request was taken then.
 //
-// The bytes must not be changed afterwards, unless RetainsRequests returns false.
+// The bytes are the pipeline's own from then on: see Config.Recycle.
 func (p *Pipeline) Ingest(ctx context.Context, request []byte) (otlp.Result, error) {
 	p.closing.RLock()
 	defer p.closing.RUnlock()
@@ -37,11 +37,11 @@ func (p *Pipeline) Ingest(ctx context.Context, request []byte) (otlp.Result, err
 	}
 	p.counts.requests.Add(1)
 	p.counts.rejected.Add(uint64(result.Rejected))
+	if p.config.StatisticsOnly && p.config.Recycle != nil {
+		p.config.Recycle(request)
+	}
 	return result, nil
 }
-
-// RetainsRequests reports whether Ingest keeps the bytes that it is given.
-func (p *Pipeline) RetainsRequests() bool { return !p.config.StatisticsOnly }
 
 // accept makes the spans durable and pending.
 func (p *Pipeline) accept(ctx context.Context, r *reader) error {

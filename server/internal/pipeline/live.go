@@ -29,19 +29,27 @@ var (
 func (p *Pipeline) Live() *Live { return &Live{p.config.Store, p} }
 
 // read returns a reader of what was committed when look was called, and look sees the segments and the pending traces
-// that are not in it. The reader must be released.
+// that are not in it. The reader must be released; until then what look saw stays as it was, the bytes of spans too.
 func (l *Live) read(look func(segments []*segment)) (committed store.Reader, release func()) {
+	committed, done := l.readStore(look)
+	return committed, func() { l.p.looking.Add(-1); done() }
+}
+
+// readStore is read, and looking is to be taken back when the reader is released.
+func (l *Live) readStore(look func(segments []*segment)) (committed store.Reader, release func()) {
 	p := l.p
 	viewer, ok := p.config.Store.(store.Viewer)
 	if !ok {
 		p.gate.RLock()
 		p.cut.Lock()
 		defer p.cut.Unlock()
+		p.looking.Add(1)
 		look(append(slices.Clip(p.waiting), p.open))
 		return p.config.Store, p.gate.RUnlock
 	}
 	p.cut.Lock()
 	defer p.cut.Unlock()
+	p.looking.Add(1)
 	view := viewer.View()
 	segments := append(slices.Clip(p.waiting), p.open)
 	for len(segments) > 0 && segments[0].number <= view.Commits()-p.commitsBefore {

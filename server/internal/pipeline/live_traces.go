@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/stichotrope/stichotrope-go/core"
@@ -8,7 +9,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
-// rawSpan is a span as it was received. Neither part ever changes, so that it outlives the cut.
+// rawSpan is a span as it was received. Neither part changes until the query is done, so that it outlives the cut.
 type rawSpan struct {
 	origin *origin
 	raw    []byte
@@ -76,7 +77,7 @@ func merge(found *store.Found, ids []core.TraceID, live map[core.TraceID][]rawSp
 				numbers[s.origin] = n
 				out.Origins = append(out.Origins, s.origin.Origin)
 			}
-			t.Spans = append(t.Spans, store.Span{Origin: n, Raw: s.raw})
+			t.Spans = append(t.Spans, store.Span{Origin: n, Raw: bytes.Clone(s.raw)})
 		}
 		delete(live, id) // an id may be asked for twice
 		if len(t.Spans) > 0 {

@@ -31,6 +31,8 @@ type Pipeline struct {
 	stop  chan struct{}
 	abort context.CancelFunc
 	done  sync.WaitGroup
+	// looking counts the queries that may refer to bytes of requests. It grows while the cut is held.
+	looking atomic.Int64
 	// hurry asks the filer to look at once.
 	hurry chan struct{}
 	// closedSegments are for the committer; there is room for few, so that a slow store is felt.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,7 +79,8 @@ type world struct {
 	store  *witness
 	p      *Pipeline
 
-	made map[string]*fact // by raw
+	recycled atomic.Int64
+	made     map[string]*fact // by raw
 	// sent are the facts that were acknowledged, in order; checked is how many segments were checked.
 	sent    []*fact
 	checked int
@@ -100,11 +102,22 @@ func newWorldOn(t *testing.T, seed uint64, c Config, canView bool) *world {
 		store: &witness{Store: memory.New(memory.Options{})},
 	}
 	w.config.Store = w.store
+	w.config.Recycle = func(request []byte) {
+		w.recycled.Add(1)
+		scribble(request)
+	}
 	if canView {
 		w.config.Store = &viewed{witness: w.store}
 	}
 	w.open()
 	return w
+}
+
+// scribble does to a buffer what its next owner would.
+func scribble(b []byte) {
+	for i := range b {
+		b[i] = 0xA5
+	}
 }
 
 func (w *world) open() {
@@ -316,6 +329,7 @@ func runWorld(t *testing.T, seed uint64) {
 	w.check()
 	require.Zero(t, w.p.Counters().Used)
 	require.Zero(t, w.p.Counters().Pending)
+	require.Positive(t, w.recycled.Load())
 	size, err := w.store.Size(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, size.LogEntries)

@@ -229,7 +229,7 @@ func (r *reader) read(s *otlp.Span) {
 
 // keep says under which number the request is in the log, and that the spans in consumed are in segments.
 func (r *reader) keep(seq uint64, consumed store.Bits) {
-	q := &request{seq: seq, spans: r.all, left: len(r.spans), cost: r.cost(), consumed: consumed}
+	q := &request{seq: seq, bytes: r.request, spans: r.all, left: len(r.spans), cost: r.cost(), consumed: consumed}
 	for i := range r.spans {
 		r.spans[i].request = q
 	}
@@ -240,5 +240,5 @@ func (r *reader) cost() int64 {
 	if r.p.config.StatisticsOnly {
 		return r.bytes
 	}
-	return int64(len(r.spans))*spanSize + int64(len(r.request))
+	return int64(len(r.spans))*spanSize + int64(cap(r.request))
 }

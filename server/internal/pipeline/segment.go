@@ -87,10 +87,14 @@ func (w *writer) consume() {
 	}
 }
 
-// forget lets go of what the segment referred to, which is committed now, and returns how many bytes became free.
-func (w *writer) forget() (freed int64) {
+// forget lets go of what the segment referred to, which is committed now, and returns how many bytes became free. recycle,
+// if there is one, gets the requests of which nothing is left.
+func (w *writer) forget(recycle func([]byte)) (freed int64) {
 	for _, r := range w.finished {
 		freed += r.cost
+		if recycle != nil {
+			recycle(r.bytes)
+		}
 	}
 	clear(w.spans)
 	clear(w.requests)

@@ -61,8 +61,10 @@ func mix(a, b uint64) uint64 {
 
 // request is an entry of the log from which spans are not committed yet.
 type request struct {
-	seq  uint64
-	cost int64 // bytes that become free with it
+	seq uint64
+	// bytes are those of the entry, which spans refer to.
+	bytes []byte
+	cost  int64 // bytes that become free with it
 	// spans is how many the entry has, left how many of them are in no segment.
 	spans, left int
 	// consumed are the spans that are in a segment. Only the committing goroutine uses it.

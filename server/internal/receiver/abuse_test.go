@@ -175,7 +175,7 @@ func TestBackPressureOfBytesInFlight(t *testing.T) {
 		answers <- resp.StatusCode
 	}()
 	<-entered
-	require.Equal(t, int64(len(large)), s.Counters.InFlightBytes.Load())
+	require.Equal(t, limits.InFlightBytes, s.Counters.InFlightBytes.Load(), "the size of its buffer")
 	resp, _ := s.send(t, post{content: typeProto, body: bytes.NewReader(marshal(t, &collector.ExportTraceServiceRequest{ResourceSpans: spans(1, 1000)}))})
 	require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
 	require.Equal(t, "1", resp.Header.Get("Retry-After"))

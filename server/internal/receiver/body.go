@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"github.com/stichotrope/stichotrope-go/server/internal/buffer"
 	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 )
 
@@ -49,7 +50,7 @@ func (l *lease) free() { l.give(l.held) }
 // as far as it has sent an eighth of it.
 const firstRead = 32 << 10
 
-// read reads up to the end, and takes the room for it. size is what must come, or -1.
+// read reads up to the end into a buffer, and takes the room for it. size is what must come, or -1.
 func (l *lease) read(from io.Reader, size, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, tooLarge(limit)
@@ -60,16 +61,16 @@ func (l *lease) read(from io.Reader, size, limit int64) ([]byte, error) {
 	}
 	var data []byte
 	for room := min(firstRead, most); ; room = min(room*step, most) {
-		if err := l.take(room - int64(cap(data))); err != nil {
+		grown, err := l.grow(data, room)
+		if err != nil {
 			return nil, err
 		}
-		grown := make([]byte, len(data), room)
-		copy(grown, data)
-		end := false
-		var err error
-		if data, end, err = fill(grown, from); err != nil {
+		// What is not asked for stays with the client.
+		part, end, err := fill(grown[:len(grown):room], from)
+		if err != nil {
 			return nil, err
 		}
+		data = grown[:len(part)]
 		switch {
 		case int64(len(data)) > limit:
 			return nil, tooLarge(limit)
@@ -79,6 +80,18 @@ func (l *lease) read(from io.Reader, size, limit int64) ([]byte, error) {
 			return nil, io.ErrUnexpectedEOF
 		}
 	}
+}
+
+// grow puts data into a buffer that has more room.
+func (l *lease) grow(data []byte, room int64) ([]byte, error) {
+	grown := buffer.Get(int(room))
+	if err := l.take(int64(cap(grown) - cap(data))); err != nil {
+		buffer.Put(grown)
+		return nil, err
+	}
+	grown = append(grown, data...)
+	buffer.Put(data)
+	return grown, nil
 }
 
 // receive is read for what comes from a client.

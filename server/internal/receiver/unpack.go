@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/stichotrope/stichotrope-go/server/internal/buffer"
 	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 )
 
@@ -69,6 +70,7 @@ func (r *Receiver) unpack(ctx context.Context, l *lease, packed []byte, encoding
 	switch {
 	case err == nil:
 		l.give(int64(cap(packed)))
+		buffer.Put(packed)
 		return data, nil
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return nil, fmt.Errorf("%w: %w", otlp.ErrTooLarge, err)
@@ -144,10 +146,10 @@ func (u *unpacker) read(l *lease, from io.Reader, limit, usual int64) ([]byte, e
 			return nil, tooLarge(limit)
 		}
 	}
-	if err := l.take(size); err != nil {
+	data, err := l.grow(nil, size)
+	if err != nil {
 		return nil, err
 	}
-	data := make([]byte, 0, size)
 	for _, chunk := range u.chunks[:held/chunkBytes] {
 		data = append(data, chunk...)
 	}
@@ -171,5 +173,6 @@ func (r *Receiver) fromJSON(ctx context.Context, l *lease, data []byte, s *signa
 		return nil, err
 	}
 	l.give(int64(cap(data)) + extra - int64(cap(request)))
+	buffer.Put(data)
 	return request, nil
 }

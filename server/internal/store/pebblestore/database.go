@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable/block"
@@ -128,6 +129,25 @@ func (s *Store) write(f func() error) (err error) {
 		}
 	}()
 	return f()
+}
+
+// closeTime is how long closing waits for what is in memory to be written in order. It is in the write-ahead log anyway.
+const closeTime = 10 * time.Second
+
+// flush has what is in memory written in order, so that the write-ahead logs of before are not needed any more, and reports
+// whether that is done.
+func (s *Store) flush(patience time.Duration) (flushed bool) {
+	var done <-chan struct{}
+	err := s.write(func() (err error) { done, err = s.db.AsyncFlush(); return err })
+	if err != nil {
+		return false
+	}
+	select {
+	case <-done:
+		return true
+	case <-time.After(patience):
+		return false
+	}
 }
 
 // closeDB closes the database also when it cannot be written any more.

@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -280,4 +281,37 @@ func TestUnwritable(t *testing.T) {
 		require.ErrorContains(t, err, text)
 		require.ErrorContains(t, err, "data")
 	}
+}
+
+// TestCloseLeavesNoLogs closes a store through whose write-ahead logs much more went than is to be kept.
+func TestCloseLeavesNoLogs(t *testing.T) {
+	s := openIn(t, vfs.NewMem(), "data")
+	fs, random := s.options.FS, rand.New(rand.NewPCG(1, 2))
+	var consumed []store.Consumed
+	for range 200 {
+		entry := make([]byte, 64<<10)
+		for i := range entry {
+			entry[i] = byte(random.Uint32())
+		}
+		seq, err := s.Append(background, entry)
+		require.NoError(t, err)
+		consumed = append(consumed, store.Consumed{Seq: seq, All: true})
+	}
+	kept := consumed[len(consumed)-1].Seq
+	require.NoError(t, s.Commit(background, &store.Segment{Consumed: consumed[:len(consumed)-1]}))
+	before, err := logNumbers(fs, "data")
+	require.NoError(t, err)
+	require.Greater(t, len(before), 1)
+	require.NoError(t, s.Close())
+	after, err := logNumbers(fs, "data")
+	require.NoError(t, err)
+	require.Empty(t, after)
+	s = openIn(t, fs, "data")
+	var left []uint64
+	require.NoError(t, s.Replay(background, func(seq uint64, _ []byte, _ store.Bits) error {
+		left = append(left, seq)
+		return nil
+	}))
+	require.Equal(t, []uint64{kept}, left)
+	require.NoError(t, s.Close())
 }

@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -11,27 +12,48 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
+// logNumbers returns the numbers of Pebble's write-ahead logs, ascending.
+func logNumbers(fs vfs.FS, dir string) (numbers []uint64, err error) {
+	names, err := fs.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		base, ok := strings.CutSuffix(name, ".log")
+		if number, err := strconv.ParseUint(base, 10, 64); ok && err == nil {
+			numbers = append(numbers, number)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+func logPath(fs vfs.FS, dir string, number uint64) string {
+	return fs.PathJoin(dir, fmt.Sprintf("%06d.log", number))
+}
+
+// removeLogs removes all write-ahead logs. Pebble keeps them to write over them; when it is closed, everything was flushed
+// and nothing was written since, they only take room.
+func removeLogs(fs vfs.FS, dir string) error {
+	numbers, err := logNumbers(fs, dir)
+	for _, number := range numbers {
+		err = errors.Join(err, fs.Remove(logPath(fs, dir, number)))
+	}
+	return err
+}
+
 // cutLogs cuts off what cannot be read at the end of Pebble's write-ahead logs, and returns how many bytes that was. The
 // damaged file is kept beside it, with the ending ".damaged".
 func cutLogs(fs vfs.FS, dir string) (cut int64, err error) {
-	names, err := fs.List(dir)
-	if err != nil {
-		return 0, err
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		base, ok := strings.CutSuffix(name, ".log")
-		number, err := strconv.ParseUint(base, 10, 64)
-		if !ok || err != nil {
-			continue
-		}
-		n, err := cutLog(fs, fs.PathJoin(dir, name), number)
+	numbers, err := logNumbers(fs, dir)
+	for _, number := range numbers {
+		n, err := cutLog(fs, logPath(fs, dir, number), number)
 		cut += n
 		if err != nil {
 			return cut, err
 		}
 	}
-	return cut, nil
+	return cut, err
 }
 
 func cutLog(fs vfs.FS, path string, number uint64) (cut int64, err error) {

@@ -171,7 +171,11 @@ func (s *Store) Close() error {
 	s.disk.open.Store(false)
 	s.profiles.stop()
 	s.users.Wait()
+	flushed := s.flush(closeTime)
 	err := s.closeDB()
+	if err == nil && flushed {
+		err = removeLogs(s.options.FS, s.options.Dir)
+	}
 	s.decoder.Close()
 	s.cache.Unref()
 	if err != nil {
