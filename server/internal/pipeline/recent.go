@@ -72,6 +72,9 @@ func (r *recent) add(trace uint64, spans []assembly.Span) {
 		r.now.spans = r.now.spans[:0]
 	}
 	g := &r.now
+	if g.spans == nil {
+		g.spans = make([]uint64, 0, r.limit+4096) // at once: to grow into it by doubling would touch twice as much
+	}
 	last := g.traces[trace]
 	g.spans = append(g.spans, uint64(last.from)<<32|uint64(last.n))
 	p := part{uint32(len(g.spans)), uint32(len(spans))}

@@ -75,13 +75,17 @@ func (t *trace) move(to *traceList) {
 	to.push(t)
 }
 
+// firstSpans is how many spans a new trace has room for: as many as just fit into a size class of the allocator, as do twice
+// as many.
+const firstSpans = 9
+
 func (sh *shard) make() *trace {
 	if n := len(sh.free); n > 0 {
 		t := sh.free[n-1]
 		sh.free = sh.free[:n-1]
 		return t
 	}
-	return &trace{spans: make([]span, 0, 8)}
+	return &trace{spans: make([]span, 0, firstSpans)}
 }
 
 // recycle takes back what is not needed any more.
