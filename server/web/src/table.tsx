@@ -15,7 +15,7 @@ export interface Column<Row> {
 }
 
 const ROW = 30; // the height of a row in px, as in style.css
-const SPARE = 12; // rows kept above and below those in sight
+const SPARE = 5; // rows kept above and below those in sight
 
 /**
  * Table shows any number of rows: only those in sight are in the page. The rows come sorted; a click on a title asks for

@@ -1,3 +1,6 @@
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+
 import { hrefOf, param, setParams } from "./address";
 import type { Timeline } from "./api";
 import { timeTicks, useBrush, useWidth } from "./chart";
@@ -7,12 +10,15 @@ import { useAnswer } from "./resource";
 const HEIGHT = 74;
 const FOOT = 17;
 
-/** The calls over time, errors among them; a drag chooses the period. */
-export function Traffic() {
-  const answer = useAnswer<Timeline>(() => ({
-    path: "timeline",
-    params: { service: param("service"), since: param("since", "1h"), until: param("until") },
-  }));
+/** The calls over time, errors among them; a drag chooses the period. While it waits, the server answers what matters more. */
+export function Traffic(props: { wait: boolean }) {
+  const wait = useSignal(props.wait);
+  useEffect(() => {
+    wait.value = props.wait;
+  }, [props.wait]);
+  const answer = useAnswer<Timeline>(() =>
+    wait.value ? undefined : { path: "timeline", params: { service: param("service"), since: param("since", "1h"), until: param("until") } },
+  );
   const data = answer.data.value;
   const [box, width] = useWidth<HTMLDivElement>();
   return (

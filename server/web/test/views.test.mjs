@@ -201,3 +201,15 @@ for (const path of ["/blocks", "/flame", "/traces", "/map"]) {
     await page.getByText("OTEL_EXPORTER_OTLP_ENDPOINT=").waitFor();
   }, { server: EMPTY });
 }
+
+for (const filter of ["service:cart", 'name="GET /"', "-kind:client p99>1ms", "error_rate>=1%", "SELECT", "mean<0.5s calls", "max>=1m30s"]) {
+  viewTest(`blocks: the page filters and sorts as the server: ${filter}`, `/blocks?sort=p99&filter=${encodeURIComponent(filter)}`, async (page) => {
+    const { blocks, matched, sum } = await api(`blocks?sort=p99&filter=${encodeURIComponent(filter)}`);
+    await page.waitForFunction(() => performance.getEntriesByType("resource").some((e) => e.name.includes("limit=10000") && e.responseEnd > 0));
+    await page.locator(".answer[aria-busy=false]").waitFor();
+    if (matched === 0) return page.getByRole("heading", { name: "No blocks match." }).waitFor();
+    await page.getByText(`${matched} ${matched === 1 ? "block" : "blocks"}, ${sum.count} calls`).waitFor();
+    const plain = (names) => names.filter((name) => !name.startsWith(HOSTILE.slice(0, 4)));
+    assert.deepEqual(plain(await page.locator(".table tbody .site a").allInnerTexts()), plain(blocks.map((b) => b.name)));
+  });
+}

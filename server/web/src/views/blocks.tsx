@@ -1,10 +1,12 @@
-import { useMemo } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
 
 import { address, hrefOf, param, setParams } from "../address";
 import { Answer, Empty } from "../answer";
-import { apiHref, type BlockRow, type Blocks } from "../api";
+import { apiHref, type BlockRow, type Blocks, type Params, type Stats } from "../api";
 import { count, duration, middle, named, percent, shortPath, visible } from "../format";
 import { useAnswer } from "../resource";
+import { parseFilter, sorted } from "../selection";
 import { Spark } from "../spark";
 import { Table, type Column } from "../table";
 import { Traffic } from "../traffic";
@@ -66,71 +68,100 @@ function bar(text: string, share: number) {
   );
 }
 
-function question() {
-  return {
-    service: param("service"),
-    filter: param("filter"),
-    since: param("since", "1h"),
-    until: param("until"),
-  };
+function period(): Params {
+  return { service: param("service"), since: param("since", "1h"), until: param("until") };
+}
+
+/** How many blocks are shown before all are there: no more than are in sight. */
+const QUICK = 40;
+const MOST = 10_000;
+
+function question(): Params {
+  return { ...period(), spark: shows("spark") };
+}
+
+/**
+ * The blocks, as fast as can be: at first those at the top as the server sorts and filters them, then all, which the page
+ * sorts and filters itself. Where there are too many for that, it remains with the server.
+ */
+function useBlocks() {
+  const begun = useSignal(false);
+  const all = useAnswer<Blocks>(() => (begun.value ? { path: "blocks", params: { ...question(), trend: shows("trend"), limit: MOST } } : undefined));
+  const tooMany = () => (all.data.value?.matched ?? 0) > MOST;
+  const local = () => (all.data.value && !tooMany() ? parseFilter(param("filter")) : undefined);
+  const narrow = useAnswer<Blocks>(() => {
+    if (local()) return undefined;
+    const own = { filter: param("filter"), sort: param("sort", "self"), reverse: param("reverse") === "1" };
+    return { path: "blocks", params: { ...question(), ...own, ...(tooMany() ? { trend: shows("trend"), limit: MOST } : { limit: QUICK }) } };
+  });
+  const answered = narrow.data.value !== undefined || narrow.error.value !== undefined;
+  useEffect(() => {
+    begun.value = answered;
+  }, [answered]);
+  const filter = local();
+  const data = all.data.value;
+  const rows = useMemo(() => (filter && data ? data.blocks.filter(filter) : undefined), [data, param("filter")]);
+  const blocks = useMemo(() => rows && sorted(rows, param("sort", "self"), param("reverse") === "1"), [rows, param("sort"), param("reverse")]);
+  return blocks ? { resource: all, blocks } : { resource: narrow, blocks: undefined };
 }
 
 export function BlocksView() {
   const columns = param("columns") ? param("columns").split(",") : DEFAULT_COLUMNS;
-  const answer = useAnswer<Blocks>(() => ({
-    path: "blocks",
-    params: {
-      ...question(),
-      sort: param("sort", "self"),
-      reverse: param("reverse") === "1",
-      limit: 5000,
-      spark: shows("spark"),
-      trend: shows("trend"),
-    },
-  }));
+  const { resource, blocks } = useBlocks();
   const shown = useMemo(() => COLUMNS.filter((c) => columns.includes(c.id)), [columns.join(",")]);
   return (
     <>
       <h1 class="hidden">Blocks</h1>
-      <Traffic />
+      <Traffic wait={resource.data.value === undefined && resource.error.value === undefined} />
       <div class="tools">
-        <Filter placeholder='Filter: checkout service:cart p99>20ms errors>0 (press "/")' />
+        <Filter placeholder='Filter: checkout service:cart p99>20ms errors>0 (press "/")' rest={blocks ? 0 : 250} />
         <ColumnChooser chosen={columns} />
         <span class="downloads">
           Download{" "}
           {["csv", "pprof", "html", "folded"].map((format) => (
-            <a key={format} href={apiHref("profile", { ...question(), filter: undefined, format })} download>
+            <a key={format} href={apiHref("profile", { ...period(), format })} download>
               {format}
             </a>
           ))}
         </span>
       </div>
-      <Answer of={answer}>
-        {(data) =>
-          data.blocks.length === 0 ? (
-            <Empty what="blocks" narrowed={Boolean(param("filter") || param("service") || param("since"))} />
-          ) : (
-            <>
-              <p class="summary">
-                {data.matched} {data.matched === 1 ? "block" : "blocks"}, {count(data.sum.count)} calls, {count(data.sum.errors)} errors,{" "}
-                {duration(data.sum.self_ns)} of self time
-                {data.matched > data.blocks.length && `; the first ${data.blocks.length} are shown`}
-              </p>
-              <Table
-                rows={data.blocks}
-                id={(b) => b.id}
-                columns={shown}
-                sort={param("sort", "self")}
-                reverse={param("reverse") === "1"}
-                onSort={(sort, reverse) => setParams({ sort, reverse: reverse ? "1" : "" })}
-                caption="Statistics of every call site"
-              />
-            </>
-          )
-        }
-      </Answer>
+      <Answer of={resource}>{(data) => <Rows of={data} blocks={blocks} columns={shown} />}</Answer>
     </>
   );
+}
+
+function Rows(props: { of: Blocks; blocks: BlockRow[] | undefined; columns: Column<BlockRow>[] }) {
+  const rows = props.blocks ?? props.of.blocks;
+  const matched = props.blocks?.length ?? props.of.matched;
+  const sum = useMemo(() => (props.blocks ? sums(props.blocks) : props.of.sum), [props.blocks, props.of]);
+  if (rows.length === 0) return <Empty what="blocks" narrowed={Boolean(param("filter") || param("service") || param("since"))} />;
+  return (
+    <>
+      <p class="summary" role="status">
+        {matched} {matched === 1 ? "block" : "blocks"}, {count(sum.count)} calls, {count(sum.errors)} errors, {duration(sum.self_ns)} of self time
+        {rows.length === MOST && matched > MOST && `; the first ${MOST} are shown`}
+      </p>
+      <Table
+        rows={rows}
+        id={(b) => b.id}
+        columns={props.columns}
+        sort={param("sort", "self")}
+        reverse={param("reverse") === "1"}
+        onSort={(sort, reverse) => setParams({ sort, reverse: reverse ? "1" : "" })}
+        caption="Statistics of every call site"
+      />
+    </>
+  );
+}
+
+function sums(blocks: BlockRow[]): Pick<Stats, "count" | "errors" | "self_ns"> {
+  const sum = { count: 0, errors: 0, self_ns: 0 };
+  for (const { stats } of blocks) {
+    sum.count += stats.count;
+    sum.errors += stats.errors;
+    sum.self_ns += stats.self_ns;
+  }
+  return sum;
 }
 
 function shows(column: string): boolean {
@@ -138,8 +169,8 @@ function shows(column: string): boolean {
   return columns ? columns.split(",").includes(column) : DEFAULT_COLUMNS.includes(column);
 }
 
-/** A field whose text is the parameter "filter", sent when typing rests. */
-export function Filter(props: { placeholder: string }) {
+/** A field whose text is the parameter "filter", when typing rests for some ms. */
+function Filter(props: { placeholder: string; rest: number }) {
   let timer: ReturnType<typeof setTimeout> | undefined;
   return (
     <input
@@ -152,7 +183,7 @@ export function Filter(props: { placeholder: string }) {
       onInput={(e) => {
         const text = e.currentTarget.value;
         clearTimeout(timer);
-        timer = setTimeout(() => setParams({ filter: text }, true), 250);
+        timer = setTimeout(() => setParams({ filter: text }, true), props.rest);
       }}
     />
   );
