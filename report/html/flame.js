@@ -25,11 +25,12 @@ const DIMMED = 0.22;
  *   color     (node) => a CSS colour
  *   describe  (node, hidden) => {title, rows: [[name, value]…], notes: […]} for the tooltip and for screen readers;
  *             hidden > 0 means that many small siblings from this node on
+ *   minWidth  how many pixels wide a node must be to be drawn alone; MIN_WIDTH when left out
  *   onZoom    (node) => called after the zoom changed
  *   onSelect  (node) => called when the user picks a node; ROOT when the user picks the root row
  *
  * The canvas is put into a scrolling box of its own. Only the rows in sight are drawn, nodes narrower than
- * MIN_WIDTH pixels are not even laid out, so that the cost follows what can be seen. The colours of text and lines
+ * minWidth are not even laid out, so that the cost follows what can be seen. The colours of text and lines
  * come from the custom properties --flame-text, --flame-rest and --flame-focus.
  */
 class FlameGraph {
@@ -145,7 +146,7 @@ class FlameGraph {
   #arrange() {
     const width = this.#space.clientWidth;
     if (width === 0) return; // not in the document, or hidden
-    this.#rows = this.#layout.rows(this.#zoom, width, MIN_WIDTH);
+    this.#rows = this.#layout.rows(this.#zoom, width, this.#options.minWidth ?? MIN_WIDTH);
     const height = Math.min(this.#rows.length, MAX_VISIBLE_ROWS) * ROW_HEIGHT;
     this.#scroller.style.height = `${height}px`;
     this.#space.style.height = `${this.#rows.length * ROW_HEIGHT}px`;

@@ -69,7 +69,7 @@ func TestThePageInABrowser(t *testing.T) {
 	full.sendHostile()
 	full.waitForFiling()
 
-	cmd := exec.CommandContext(t.Context(), node, "--test", "--test-reporter=spec", "test/views.test.mjs")
+	cmd := exec.CommandContext(t.Context(), node, "--test", "--test-reporter=spec", "test/views.test.mjs", "test/quality.test.mjs")
 	cmd.Dir = pageFolder
 	cmd.Env = append(os.Environ(), "OTELPROF_PAGE=http://"+full.page, "OTELPROF_EMPTY_PAGE=http://"+empty.page, "OTELPROF_CHROMIUM="+chromium)
 	out, err := cmd.CombinedOutput()

@@ -63,6 +63,7 @@ a key of the file given by --config; the flag wins, then the variable, then the 
 	flags.StringVar(&f.HTTP, "http", "127.0.0.1:4319", "`address` of the page, the API, Jaeger's HTTP API and the metrics")
 	flags.StringVar(&f.JaegerGRPC, "jaeger-grpc", "127.0.0.1:16685", "`address` of Jaeger's query API over gRPC")
 	flags.StringVar(&f.JaegerStorage, "jaeger-storage", "127.0.0.1:17271", "`address` of the remote storage for a Jaeger, over gRPC")
+	flags.StringVar(&f.JaegerUI, "jaeger-ui", "", "the `URL` of a Jaeger's page, such as http://127.0.0.1:16686: the page here links traces to it")
 	flags.StringVar(&f.retention, "retention", "7d", "how old spans and profiles get, such as 36h or 7d; 0 keeps them for ever")
 	flags.StringVar(&f.retentionBytes, "retention-bytes", "0", "how large the store gets, such as 50GiB; 0 is no bound")
 	flags.StringVar(&f.memory, "memory", "256MiB", "how much memory spans may take that are on their way to the store")

@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/forward"
@@ -28,6 +29,8 @@ type Config struct {
 	HTTP string
 	// JaegerGRPC has api_v3.QueryService, JaegerStorage remote storage v2.
 	JaegerGRPC, JaegerStorage string
+	// JaegerUI is where a Jaeger's page is, to which the page here links traces; empty for none.
+	JaegerUI string
 	// Listen says how: TLS, tokens, hosts.
 	Listen listen.Config
 	// SpanMetrics are the families of span metrics that /metrics has, see metrics.Families.
@@ -54,6 +57,11 @@ func (c *Config) validate() error {
 	}
 	if c.Store == StorePebble && c.Data == "" {
 		return fmt.Errorf("store %s needs a folder for its data", StorePebble)
+	}
+	if c.JaegerUI != "" {
+		if u, err := url.Parse(c.JaegerUI); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return fmt.Errorf("the address of Jaeger's page is %q, want http://HOST:PORT or https://HOST/PATH", c.JaegerUI)
+		}
 	}
 	return nil
 }

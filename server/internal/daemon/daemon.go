@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -167,6 +168,9 @@ func (d *Daemon) open(ctx context.Context) error {
 	}
 	if err := d.checkLoop(); err != nil {
 		return err
+	}
+	if c.JaegerUI != "" {
+		endpoints["jaeger_ui"] = strings.TrimRight(c.JaegerUI, "/")
 	}
 	engine := query.New(d.pipeline.Live(), query.Options{MaxSkew: c.Pipeline.MaxSkew})
 	d.api = api.New(api.Options{Engine: engine, Version: c.Version, Endpoints: endpoints, Logger: c.Log})

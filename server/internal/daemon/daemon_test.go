@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -156,4 +157,19 @@ func freeAddress(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	return l.Addr().String()
+}
+
+func TestTellsWhereAJaegerIs(t *testing.T) {
+	c := testConfig()
+	c.JaegerUI = "https://jaeger.example/ui/"
+	d := startTest(t, c)
+	_, body := ask(t, request(t, http.MethodGet, d.url(t, "http")+"/api/v1/status", nil))
+	var status struct{ Endpoints map[string]string }
+	require.NoError(t, json.Unmarshal(body, &status))
+	require.Equal(t, "https://jaeger.example/ui", status.Endpoints["jaeger_ui"])
+	for _, bad := range []string{"javascript:alert(1)", "jaeger:16686", "/jaeger", "http://", "http://[::1"} {
+		c.JaegerUI = bad
+		_, err := Start(t.Context(), c)
+		require.ErrorContains(t, err, "Jaeger's page", bad)
+	}
 }

@@ -1,6 +1,5 @@
 import type { ComponentChildren } from "preact";
 
-import type { Status } from "./api";
 import { type Resource, useAnswer } from "./resource";
 
 /** Shows what a resource holds, or why it does not: an error with what to do, or that it is on its way. */
@@ -21,7 +20,7 @@ export function Answer<T>(props: { of: Resource<T>; children: (data: T) => Compo
 
 /** What a view shows when there is nothing in the period: how to get something in, or that the choice leaves nothing. */
 export function Empty(props: { what: string; narrowed: boolean }) {
-  const status = useAnswer<Status>(() => ({ path: "status" }));
+  const status = useAnswer(() => ({ path: "status" }));
   const s = status.data.value;
   if (props.narrowed && s && s.spans > 0) {
     return (

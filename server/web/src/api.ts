@@ -1,4 +1,5 @@
-// The client of /api/v1: one function a question, with the shapes of openapi.yaml. Durations are in nanoseconds.
+// The client of /api/v1. A test in server/internal/web holds all of its shapes, paths and parameters against openapi.yaml.
+// Durations are in nanoseconds.
 
 export interface Period {
   since: string | null;
@@ -21,7 +22,7 @@ export interface Exemplar {
   trace_id: string;
   span_id: string;
   duration_ns: number;
-  time: string | null;
+  time: string;
   sampled: boolean;
 }
 
@@ -178,6 +179,7 @@ export interface Span {
   status: "unset" | "ok" | "error";
   status_message: string;
   trace_state: string;
+  flags: number;
   orphan: boolean;
   cut: boolean;
   moved: boolean;
@@ -194,7 +196,7 @@ export interface Trace {
   duration_ns: number;
   duplicates: number;
   ranked: Period;
-  origins: { service: string; attributes: Attribute[]; scope_name: string; scope_version: string; scope_attributes: Attribute[] }[];
+  origins: { service: string; attributes: Attribute[]; scope_name: string; scope_version: string; scope_attributes: Attribute[]; dropped_attributes: number }[];
   /** Depth first: a parent stands before its children. */
   spans: Span[];
 }
@@ -226,6 +228,7 @@ export interface Diff {
   alpha: number;
   min_change: number;
   min_count: number;
+  regressed: boolean;
   matched: number;
   changes: Change[];
   blocks?: Site[];
@@ -247,6 +250,14 @@ export interface ServiceMap {
   period: Period;
   services: { name: string; requests: Stats; spans: number; errors: number; self_ns: number; critical_ns: number; operations: number }[];
   calls: { caller: string; callee: string; stats: Stats }[];
+}
+
+export interface Services {
+  services: string[];
+}
+
+export interface Snapshots {
+  snapshots: SavedSnapshot[];
 }
 
 export interface SavedSnapshot {
@@ -280,28 +291,71 @@ export class ApiError extends Error {
   }
 }
 
-export type Params = Record<string, string | number | boolean | string[] | undefined>;
+/** What a parameter may be; an empty text, false and undefined are left out. */
+type Value = string | number | boolean | string[] | undefined;
+
+type Within = "since" | "until";
+
+/** What the page asks: the paths below /api/v1/ with their parameters and answers. */
+export interface Questions {
+  status: { params: never; answer: Status };
+  services: { params: never; answer: Services };
+  blocks: { params: Within | "service" | "filter" | "sort" | "reverse" | "limit" | "spark" | "trend"; answer: Blocks };
+  "blocks/{id}": { params: Within; answer: Block };
+  "blocks/{id}/heatmap": { params: Within | "buckets"; answer: HeatMap };
+  timeline: { params: Within | "service"; answer: Timeline };
+  tree: { params: Within | "service" | "limit"; answer: Tree };
+  "service-map": { params: Within; answer: ServiceMap };
+  traces: { params: Within | "service" | "name" | "kind" | "min_duration" | "max_duration" | "attribute" | "errors" | "limit"; answer: Traces };
+  "traces/{id}": { params: never; answer: Trace };
+  diff: { params: DiffSides | "service" | "histograms" | "nodes" | "limit"; answer: Diff };
+  snapshots: { params: never; answer: Snapshots };
+}
+
+export type DiffSides = "before_snapshot" | "before_since" | "before_until" | "after_snapshot" | "after_since" | "after_until";
+
+/** The paths from which something is loaded down. */
+export interface Downloads {
+  profile: { params: Within | "service" | "format" };
+  "snapshots/{name}": { params: "format" };
+}
+
+type Paths = Questions & Downloads;
+
+export type Params<P extends keyof Paths> = Partial<Record<Paths[P]["params"], Value>>;
+
+/** One question; id is what stands in the braces of the path. */
+export interface Question<P extends keyof Paths> {
+  path: P;
+  id?: string;
+  params?: Params<P>;
+}
 
 /** Returns the address of a question. */
-export function apiHref(path: string, params: Params = {}): string {
+export function apiHref<P extends keyof Paths>(question: Question<P>): string {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(params)) {
+  for (const [name, value] of Object.entries<Value>((question.params ?? {}) as Record<string, Value>)) {
     for (const v of Array.isArray(value) ? value : [value]) {
       if (v !== undefined && v !== "" && v !== false) query.append(name, String(v));
     }
   }
   const text = query.toString();
-  return "/api/v1/" + path + (text ? "?" + text : "");
+  return "/api/v1/" + question.path.replace(/\{\w+\}/, encodeURIComponent(question.id ?? "")) + (text ? "?" + text : "");
 }
 
 /** Asks, and returns the answer. The signal ends the wait. */
-export function ask<T>(path: string, params: Params = {}, signal?: AbortSignal): Promise<T> {
-  return send<T>(apiHref(path, params), { signal: signal ?? null, headers: { accept: "application/json" } });
+export function ask<P extends keyof Questions>(question: Question<P>, signal?: AbortSignal): Promise<Questions[P]["answer"]> {
+  return send(apiHref(question), { signal: signal ?? null, headers: { accept: "application/json" } });
 }
 
-/** Changes something on the server. */
-export function change(method: "POST" | "DELETE", path: string, body?: object): Promise<unknown> {
-  return send(apiHref(path), { method, ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }) });
+/** Saves the statistics of a period under a name. */
+export function saveSnapshot(body: { name: string; since: string; until: string; service: string }): Promise<SavedSnapshot> {
+  return send("/api/v1/snapshots", { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+}
+
+/** Deletes a saved snapshot. */
+export function deleteSnapshot(name: string): Promise<void> {
+  return send("/api/v1/snapshots/" + encodeURIComponent(name), { method: "DELETE" });
 }
 
 async function send<T>(href: string, init: RequestInit): Promise<T> {

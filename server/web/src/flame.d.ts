@@ -7,6 +7,7 @@ declare module "*/report/html/flame.js" {
   }
   export interface FlameOptions {
     metric: string;
+    minWidth?: number;
     color: (node: number) => string;
     describe: (node: number, hidden: number) => { title: string; rows: [string, string][]; notes: string[] };
     onZoom?: (node: number) => void;

@@ -1,18 +1,9 @@
 import { address, hrefOf, param, setParams } from "./address";
+import { middle, named } from "./format";
 import { Help, helpOpen } from "./help";
 import { connected } from "./live";
+import { PeriodPicker } from "./period";
 import { useAnswer } from "./resource";
-
-/** The periods to choose from; since is a duration before now. */
-const PERIODS: [string, string][] = [
-  ["5m", "last 5 minutes"],
-  ["15m", "last 15 minutes"],
-  ["1h", "last hour"],
-  ["6h", "last 6 hours"],
-  ["24h", "last 24 hours"],
-  ["7d", "last 7 days"],
-  ["all", "all time"],
-];
 
 export function Header(props: { views: { path: string; title: string; key?: string }[]; current: string }) {
   return (
@@ -43,7 +34,7 @@ export function Header(props: { views: { path: string; title: string; key?: stri
 }
 
 function ServicePicker() {
-  const answer = useAnswer<{ services: string[] }>(() => ({ path: "services" }));
+  const answer = useAnswer(() => ({ path: "services" }));
   const chosen = param("service");
   const services = answer.data.value?.services ?? [];
   const all = chosen && !services.includes(chosen) ? [chosen, ...services] : services;
@@ -54,30 +45,7 @@ function ServicePicker() {
         <option value="">all services</option>
         {all.map((s) => (
           <option key={s} value={s} selected={s === chosen}>
-            {s || "(no name)"}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
-}
-
-function PeriodPicker() {
-  const since = param("since", "1h");
-  const until = param("until");
-  const known = !until && PERIODS.some(([value]) => value === since);
-  return (
-    <label>
-      <span class="hidden">Period</span>
-      <select value={known ? since : "custom"} onChange={(e) => setParams({ since: e.currentTarget.value, until: "" })}>
-        {!known && (
-          <option value="custom" selected>
-            {since} to {until || "now"}
-          </option>
-        )}
-        {PERIODS.map(([value, text]) => (
-          <option key={value} value={value} selected={known && value === since}>
-            {text}
+            {middle(named(s), 40)}
           </option>
         ))}
       </select>

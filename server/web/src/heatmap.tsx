@@ -2,6 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 import type { HeatMap } from "./api";
 import { bound, durationTicks, placeOf, timeTicks, useBrush, useWidth } from "./chart";
+import { clock, count, duration } from "./format";
 import { isDark } from "./theme";
 
 const HEIGHT = 210;
@@ -55,14 +56,41 @@ export function HeatMapChart(props: { of: HeatMap; selected: Part | null; onSele
           </text>
         ))}
       </svg>
-      <canvas ref={canvas} class="heat" role="img" aria-label="Durations over time. The histogram beside it has the same figures." {...handlers} />
+      <canvas ref={canvas} class="heat" role="img" aria-label="Durations over time; the list below has the same" {...handlers} />
       {chosen && (
         <div
           class="region"
           style={{ left: `${LEFT + chosen.left}px`, top: `${chosen.top}px`, width: `${chosen.right - chosen.left}px`, height: `${chosen.bottom - chosen.top}px` }}
         />
       )}
+      <Steps of={map} onSelect={props.onSelect} />
     </div>
+  );
+}
+
+/** The same as text, for those who read rather than look, or have no pointer to drag. */
+function Steps(props: { of: HeatMap; onSelect: (part: Part) => void }) {
+  const map = props.of;
+  const n = map.buckets.counts.length;
+  return (
+    <details class="outline">
+      <summary>As a list</summary>
+      <ul>
+        {map.times.map((time, i) => {
+          const from = Date.parse(time);
+          const part = { from, to: from + 1000 * map.step_seconds, min: bound(map.buckets, 0), max: bound(map.buckets, n) };
+          return (
+            <li key={time}>
+              <button type="button" class="quiet" onClick={() => props.onSelect(part)}>
+                {clock(time, true)}
+              </button>{" "}
+              {count(map.count[i] ?? 0)} calls, {count(map.errors[i] ?? 0)} errors, p50 {duration(map.p50_ns[i] ?? 0)}, p99 {duration(map.p99_ns[i] ?? 0)}, at most{" "}
+              {duration(map.max_ns[i] ?? 0)}
+            </li>
+          );
+        })}
+      </ul>
+    </details>
   );
 }
 

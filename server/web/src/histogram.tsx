@@ -10,6 +10,8 @@ export function HistogramChart(props: {
   offset: number;
   series: { label: string; class: string; counts: number[] }[];
   by: "count" | "time";
+  /** Whether the heights are logarithmic, too. */
+  logarithmic?: boolean;
   /** Whether the series are compared by their shares rather than by their sizes. */
   shares?: boolean;
   marks?: [string, number][];
@@ -22,6 +24,11 @@ export function HistogramChart(props: {
     const sum = weights.reduce((a, b) => a + b, 0);
     return { ...s, heights: props.shares && sum > 0 ? weights.map((w) => w / sum) : weights };
   });
+  if (props.logarithmic) {
+    // From the least to the most that there is, with a little left for the least.
+    const least = Math.min(...series.flatMap((s) => s.heights.filter((h) => h > 0)), 1e300);
+    for (const s of series) s.heights = s.heights.map((h) => (h > 0 ? Math.log(h / least) + 0.5 : 0));
+  }
   const most = Math.max(...series.flatMap((s) => s.heights), 0) || 1;
   const step = width / n;
   const top = HEIGHT - FOOT;

@@ -36,6 +36,39 @@ export function callers(nodes: Tree["nodes"], block: number): Merged {
   return merged;
 }
 
+/**
+ * Returns the tree with the calls of a block right within itself merged into the outer ones: those count and have their self
+ * time there, and their callees are the callees of the outer ones. Quantiles of merged nodes are not known: NaN.
+ */
+export function withoutRecursion(nodes: Tree["nodes"]): Tree["nodes"] {
+  const columns = Object.keys(nodes) as (keyof Tree["nodes"])[];
+  const sums = ["count", "errors", "self_ns", "critical_ns"] as const;
+  const out = Object.fromEntries(columns.map((c) => [c, [] as number[]])) as unknown as Tree["nodes"];
+  const add = (list: number[], at: number, value: number) => {
+    list[at] = (list[at] ?? 0) + value;
+  };
+  const known = new Map<string, number>();
+  const at: number[] = []; // where each node went
+  nodes.parent.forEach((parent, node) => {
+    const above = parent < 0 ? -1 : (at[parent] ?? -1);
+    const block = nodes.block[node] ?? 0;
+    const within = above >= 0 && out.block[above] === block;
+    const found = within ? above : known.get(above + " " + block);
+    at[node] = found ?? out.parent.length;
+    if (found === undefined) {
+      known.set(above + " " + block, out.parent.length);
+      for (const c of columns) out[c].push(c === "parent" ? above : (nodes[c][node] ?? 0));
+      return;
+    }
+    for (const c of sums) add(out[c], found, nodes[c][node] ?? 0);
+    if (!within) add(out.total_ns, found, nodes.total_ns[node] ?? 0);
+    out.min_ns[found] = Math.min(out.min_ns[found] ?? 0, nodes.min_ns[node] ?? 0);
+    out.max_ns[found] = Math.max(out.max_ns[found] ?? 0, nodes.max_ns[node] ?? 0);
+    for (const c of ["p50_ns", "p95_ns", "p99_ns"] as const) out[c][found] = Number.NaN;
+  });
+  return out;
+}
+
 class Merger implements Merged {
   readonly parent: number[] = [];
   readonly block: number[] = [];

@@ -3,7 +3,7 @@
 import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 
-import { type ApiError, ask, type Params } from "./api";
+import { type ApiError, ask, type Question, type Questions } from "./api";
 import { changes } from "./live";
 
 export interface Resource<T> {
@@ -20,14 +20,14 @@ const RETRY = 3000;
  * Asks a question, again whenever what it depends on changes, and when there is something new on the server.
  * question returns undefined for nothing to ask.
  */
-export function useAnswer<T>(question: () => { path: string; params?: Params } | undefined): Resource<T> {
-  const resource = useMemo(() => makeResource<T>(question), []);
+export function useAnswer<P extends keyof Questions>(question: () => Question<P> | undefined): Resource<Questions[P]["answer"]> {
+  const resource = useMemo(() => makeResource(question), []);
   useEffect(() => resource.stop, [resource]);
   return resource;
 }
 
-function makeResource<T>(question: () => { path: string; params?: Params } | undefined): Resource<T> & { stop: () => void } {
-  const data = signal<T | undefined>(undefined);
+function makeResource<P extends keyof Questions>(question: () => Question<P> | undefined): Resource<Questions[P]["answer"]> & { stop: () => void } {
+  const data = signal<Questions[P]["answer"] | undefined>(undefined);
   const error = signal<ApiError | undefined>(undefined);
   const loading = signal(false);
   const again = signal(0);
@@ -39,13 +39,13 @@ function makeResource<T>(question: () => { path: string; params?: Params } | und
     void again.value;
     const key = text.value;
     if (!key) return;
-    const q = JSON.parse(key) as { path: string; params?: Params };
+    const q = JSON.parse(key) as Question<P>;
     if (key !== asked) error.value = undefined;
     asked = key;
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     loading.value = true;
-    ask<T>(q.path, q.params, abort.signal)
+    ask(q, abort.signal)
       .then((answer) => {
         data.value = answer;
         error.value = undefined;

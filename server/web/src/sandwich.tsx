@@ -4,7 +4,8 @@ import { assignTints, blockRGB, cssColor } from "../../../report/html/color.js";
 import { hrefOf } from "./address";
 import type { Site, Tree } from "./api";
 import { FlameBox, group } from "./flamebox";
-import { count, duration, middle, named, visible } from "./format";
+import { count, duration, named, visible } from "./format";
+import { Name } from "./name";
 import { callees, callers, type Merged } from "./merge";
 import { isDark } from "./theme";
 
@@ -19,7 +20,7 @@ export function Sandwich(props: { tree: Tree; id: string }) {
   return (
     <>
       <div class="tools">
-        <strong>{middle(named(site.name), 80)}</strong>
+        <strong><Name of={site.name} most={80} /></strong>
         <a href={hrefOf("block/" + site.id)}>in detail</a>
         <a href={hrefOf("flame")}>the whole flame graph</a>
       </div>

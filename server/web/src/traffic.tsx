@@ -16,7 +16,7 @@ export function Traffic(props: { wait: boolean }) {
   useEffect(() => {
     wait.value = props.wait;
   }, [props.wait]);
-  const answer = useAnswer<Timeline>(() =>
+  const answer = useAnswer(() =>
     wait.value ? undefined : { path: "timeline", params: { service: param("service"), since: param("since", "1h"), until: param("until") } },
   );
   const data = answer.data.value;

@@ -3,7 +3,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
 import { assignTints, blockRGB, cssColor } from "../../../report/html/color.js";
 import type { Span } from "./api";
-import { count, duration, middle, named } from "./format";
+import { count, duration, middle } from "./format";
+import { Name } from "./name";
 import { isDark } from "./theme";
 
 const ROW = 26; // the height of a row in px, as in style.css
@@ -191,7 +192,7 @@ function Row(props: {
             !{" "}
           </span>
         )}
-        {middle(named(s.name), 60)} <small>{middle(s.service, 24)}</small>
+        <Name of={s.name} most={60} /> <small>{middle(s.service, 24)}</small>
       </span>
       <span class="lane">
         {!out && <span class="span" style={{ left: `${100 * left}%`, width: `max(2px, ${100 * (right - left)}%)`, background: props.color }} />}

@@ -7,7 +7,8 @@ import { pathToFileURL } from "node:url";
 
 const load = (name) => import(pathToFileURL(join(process.env.OTELPROF_LOGIC, name + ".js")));
 const { layered } = await load("layers");
-const { callers, callees } = await load("merge");
+const { callers, callees, withoutRecursion } = await load("merge");
+const { parseFilter, sorted } = await load("selection");
 
 test("a caller stands left of whom it calls, whatever circles there are", () => {
   const places = layered(["d", "c", "b", "a"], [["a", "b"], ["b", "c"], ["a", "c"], ["c", "a"], ["c", "d"], ["d", "d"]]);
@@ -35,4 +36,37 @@ test("callees are merged over all places, a call within itself not twice", () =>
 test("callers have the time of the calls that came from there", () => {
   const m = callers(nodes, 1);
   assert.deepEqual([m.parent, m.block, m.total], [[-1, 0, 0, 2], [1, 0, 3, 0], [70, 40, 30, 30]]);
+});
+
+test("a block right within itself is one node, with all of its calls and the time of the outer ones", () => {
+  const columns = (n) => Object.fromEntries(["errors", "critical_ns", "min_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns"].map((c) => [c, Array(n).fill(1)]));
+  // 0 > 1 > 1 > 2, and 1 > 2: the two nodes of 2 become one.
+  const m = withoutRecursion({
+    parent: [-1, 0, 1, 2, 1], block: [0, 1, 1, 2, 2], count: [1, 4, 3, 2, 5], total_ns: [100, 90, 60, 20, 10], self_ns: [10, 20, 40, 20, 10], ...columns(5),
+  });
+  assert.deepEqual([m.parent, m.block], [[-1, 0, 1], [0, 1, 2]]);
+  assert.deepEqual([m.count, m.total_ns, m.self_ns], [[1, 7, 7], [100, 90, 30], [10, 60, 30]]);
+  assert.equal(m.self_ns.reduce((a, b) => a + b), 100, "self time stays the same in all");
+  assert.ok(Number.isNaN(m.p99_ns[1]));
+});
+
+const row = (name, figures, service = "shop") => ({ name, service, track: "t", kind: "server", function: "f", file: "a.go", stats: figures });
+const rows = [row("GET /", { p99_ns: 5e6, errors: 0, error_rate: 0 }), row("POST /cart", { p99_ns: 3e7, errors: 2, error_rate: 0.02 }, "cart"), row("get it", { p99_ns: 1, errors: 1, error_rate: 0.5 })];
+
+test("filters hold as the server says", () => {
+  const names = (text) => rows.filter(parseFilter(text)).map((r) => r.name);
+  for (const [text, want] of [
+    ["", ["GET /", "POST /cart", "get it"]], ["get", ["GET /", "get it"]], ["-get", ["POST /cart"]], ['name="GET /"', ["GET /"]],
+    ["service:CART p99>20ms", ["POST /cart"]], ["errors>0 error_rate<=2%", ["POST /cart"]], ["p99>=0.005s", ["GET /", "POST /cart"]], ['"get it"', ["get it"]],
+    ["p99<1h2m", ["GET /", "POST /cart", "get it"]], ['name:"a\\"b"', []],
+  ]) assert.deepEqual(names(text), want, text);
+  for (const bad of ["p99>banana", "p99>5", "name>3", "nothing:1", 'name:"open', "p99:5ms", "error_rate>x%", "-", 'a:""b"', "count>0x10", "count>"]) {
+    assert.equal(parseFilter(bad), undefined, bad);
+  }
+});
+
+test("blocks are sorted by figures from the largest and by texts from A, equal ones as they were", () => {
+  assert.deepEqual(sorted(rows, "p99", false).map((r) => r.name), ["POST /cart", "GET /", "get it"]);
+  assert.deepEqual(sorted(rows, "p99", true).map((r) => r.name), ["get it", "GET /", "POST /cart"]);
+  assert.deepEqual(sorted(rows, "service", false).map((r) => r.name), ["POST /cart", "GET /", "get it"]);
 });

@@ -1,7 +1,8 @@
 import { address, hrefOf, param, setParams } from "../address";
 import { Answer } from "../answer";
-import type { Block, BlockRow, Exemplar, HeatMap, Neighbour, Stats, Traces } from "../api";
-import { clock, count, duration, middle, named, percent, visible } from "../format";
+import type { Block, BlockRow, Exemplar, Neighbour, Stats } from "../api";
+import { clock, count, duration, middle, percent, visible } from "../format";
+import { Name } from "../name";
 import { HeatMapChart, type Part } from "../heatmap";
 import { HistogramChart } from "../histogram";
 import { useAnswer } from "../resource";
@@ -17,7 +18,7 @@ function period() {
 }
 
 export function BlockView() {
-  const answer = useAnswer<Block>(() => (id() ? { path: "blocks/" + encodeURIComponent(id()), params: period() } : undefined));
+  const answer = useAnswer(() => (id() ? { path: "blocks/{id}", id: id(), params: period() } : undefined));
   return <Answer of={answer}>{(data) => <Content of={data} />}</Answer>;
 }
 
@@ -39,9 +40,12 @@ function Content(props: { of: Block }) {
               <button type="button" aria-pressed={by === "time"} onClick={() => setParams({ by: "time" }, true)}>
                 by time
               </button>
+              <button type="button" aria-pressed={param("heights") === "log"} onClick={() => setParams({ heights: param("heights") ? "" : "log" }, true)}>
+                log heights
+              </button>
             </span>
           </h2>
-          <HistogramChart {...histogram} series={[{ label: "calls", class: "first", counts: histogram.counts }]} by={by} marks={quantiles(block.stats)} />
+          <HistogramChart {...histogram} series={[{ label: "calls", class: "first", counts: histogram.counts }]} by={by} logarithmic={param("heights") === "log"} marks={quantiles(block.stats)} />
         </section>
         <OverTime block={block} />
       </div>
@@ -66,10 +70,10 @@ function Head(props: { block: BlockRow }) {
   return (
     <header class="title">
       <h1 title={visible(b.name)}>
-        {middle(named(b.name), 120)} <span class="kind">{b.kind}</span>
+        <Name of={b.name} most={120} /> <span class="kind">{b.kind}</span>
       </h1>
       <p class="summary">
-        <a href={hrefOf("blocks", { service: b.service })}>{middle(named(b.service))}</a>
+        <a href={hrefOf("blocks", { service: b.service })}><Name of={b.service} /></a>
         {b.track && ` · ${middle(b.track, 80)}`}
         {b.file && (
           <>
@@ -145,7 +149,7 @@ function selected(): Part | null {
 }
 
 function OverTime(props: { block: BlockRow }) {
-  const answer = useAnswer<HeatMap>(() => (id() ? { path: `blocks/${encodeURIComponent(id())}/heatmap`, params: { ...period(), buckets: 48 } } : undefined));
+  const answer = useAnswer(() => (id() ? { path: "blocks/{id}/heatmap", id: id(), params: { ...period(), buckets: 48 } } : undefined));
   const part = selected();
   return (
     <section>
@@ -172,7 +176,7 @@ function OverTime(props: { block: BlockRow }) {
 
 function Examples(props: { block: BlockRow; part: Part }) {
   const b = props.block;
-  const answer = useAnswer<Traces>(() => {
+  const answer = useAnswer(() => {
     const p = selected();
     if (!p) return undefined;
     return {
@@ -205,7 +209,7 @@ function Examples(props: { block: BlockRow; part: Part }) {
             <ul class="examples">
               {found.traces.map((t) => (
                 <li key={t.trace_id}>
-                  <a href={hrefOf("trace/" + t.trace_id)}>{middle(named(t.root_name), 40)}</a> {duration(t.duration_ns)}, {count(t.spans)} spans,{" "}
+                  <a href={hrefOf("trace/" + t.trace_id)}><Name of={t.root_name} most={40} /></a> {duration(t.duration_ns)}, {count(t.spans)} spans,{" "}
                   {clock(t.start)}
                 </li>
               ))}
@@ -239,8 +243,8 @@ function Neighbours(props: { title: string; of: Neighbour[]; none: string }) {
             <tbody>
               {all.slice(0, 200).map(({ site, stats }) => (
                 <tr key={site?.id ?? ""}>
-                  <td class="text site">{site ? <a href={hrefOf("block/" + site.id)}>{middle(named(site.name), 44)}</a> : "(start of a trace)"}</td>
-                  <td class="text">{site ? middle(named(site.service), 20) : ""}</td>
+                  <td class="text site">{site ? <a href={hrefOf("block/" + site.id)}><Name of={site.name} most={44} /></a> : "(start of a trace)"}</td>
+                  <td class="text">{site && <Name of={site.service} most={20} />}</td>
                   <td class="figure">{count(stats.count)}</td>
                   <td class="figure">{stats.errors > 0 ? <span class="bad">{count(stats.errors)}</span> : "0"}</td>
                   <td class="figure">{duration(stats.total_ns)}</td>

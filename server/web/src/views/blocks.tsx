@@ -4,7 +4,8 @@ import { useEffect, useMemo } from "preact/hooks";
 import { address, hrefOf, param, setParams } from "../address";
 import { Answer, Empty } from "../answer";
 import { apiHref, type BlockRow, type Blocks, type Params, type Stats } from "../api";
-import { count, duration, middle, named, percent, shortPath, visible } from "../format";
+import { count, duration, middle, percent, shortPath, visible } from "../format";
+import { Name } from "../name";
 import { useAnswer } from "../resource";
 import { parseFilter, sorted } from "../selection";
 import { Spark } from "../spark";
@@ -14,8 +15,8 @@ import { Traffic } from "../traffic";
 /** The columns, in their order; those marked as extra are off at first. */
 const COLUMNS: (Column<BlockRow> & { extra?: boolean })[] = [
   { id: "name", title: "Name", text: true, grow: true, cell: nameCell, hint: "the span's name, its kind and where it starts" },
-  { id: "service", title: "Service", text: true, cell: (b) => middle(named(b.service), 24) },
-  { id: "track", title: "Track", text: true, extra: true, cell: (b) => middle(named(b.track), 30), hint: "the instrumentation scope" },
+  { id: "service", title: "Service", text: true, cell: (b) => <Name of={b.service} most={24} /> },
+  { id: "track", title: "Track", text: true, extra: true, cell: (b) => <Name of={b.track} most={30} />, hint: "the instrumentation scope" },
   { id: "count", title: "Calls", cell: (b) => count(b.stats.count) },
   { id: "rate", title: "Rate", cell: (b) => count(b.stats.rate) + "/s" },
   { id: "errors", title: "Errors", cell: errorCell },
@@ -39,7 +40,7 @@ function nameCell(b: BlockRow) {
   return (
     <span class="site">
       <a href={hrefOf("block/" + b.id)} title={visible(b.name)}>
-        {middle(named(b.name), 64)}
+        <Name of={b.name} most={64} />
       </a>
       {b.kind !== "internal" && b.kind !== "unspecified" && <span class="kind">{b.kind}</span>}
       {b.file && (
@@ -68,7 +69,7 @@ function bar(text: string, share: number) {
   );
 }
 
-function period(): Params {
+function period(): Params<"timeline"> {
   return { service: param("service"), since: param("since", "1h"), until: param("until") };
 }
 
@@ -76,7 +77,7 @@ function period(): Params {
 const QUICK = 40;
 const MOST = 10_000;
 
-function question(): Params {
+function question(): Params<"blocks"> {
   return { ...period(), spark: shows("spark") };
 }
 
@@ -86,10 +87,10 @@ function question(): Params {
  */
 function useBlocks() {
   const begun = useSignal(false);
-  const all = useAnswer<Blocks>(() => (begun.value ? { path: "blocks", params: { ...question(), trend: shows("trend"), limit: MOST } } : undefined));
+  const all = useAnswer(() => (begun.value ? { path: "blocks", params: { ...question(), trend: shows("trend"), limit: MOST } } : undefined));
   const tooMany = () => (all.data.value?.matched ?? 0) > MOST;
   const local = () => (all.data.value && !tooMany() ? parseFilter(param("filter")) : undefined);
-  const narrow = useAnswer<Blocks>(() => {
+  const narrow = useAnswer(() => {
     if (local()) return undefined;
     const own = { filter: param("filter"), sort: param("sort", "self"), reverse: param("reverse") === "1" };
     return { path: "blocks", params: { ...question(), ...own, ...(tooMany() ? { trend: shows("trend"), limit: MOST } : { limit: QUICK }) } };
@@ -119,7 +120,7 @@ export function BlocksView() {
         <span class="downloads">
           Download{" "}
           {["csv", "pprof", "html", "folded"].map((format) => (
-            <a key={format} href={apiHref("profile", { ...period(), format })} download>
+            <a key={format} href={apiHref({ path: "profile", params: { ...period(), format } })} download>
               {format}
             </a>
           ))}

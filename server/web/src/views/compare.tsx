@@ -1,10 +1,11 @@
-import { useMemo } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 
 import { hrefOf, param, setParams } from "../address";
 import { Answer, Empty } from "../answer";
-import type { Change, Diff, DiffSide, SavedSnapshot, Site, Verdict } from "../api";
-import { FlameBox } from "../flamebox";
-import { clock, count, duration, middle, named, percent, visible } from "../format";
+import type { Change, Diff, DiffSide, DiffSides, Site, Verdict } from "../api";
+import { FlameBox, nodeAt, pathOf } from "../flamebox";
+import { clock, count, duration, named, percent, visible } from "../format";
+import { Name } from "../name";
 import { HistogramChart } from "../histogram";
 import { useAnswer } from "../resource";
 import { type Column, Table } from "../table";
@@ -31,7 +32,7 @@ const PERIODS: Record<Side, [string, string, string][]> = {
 const DEFAULT: Record<Side, [string, string]> = { before: ["30m", "15m"], after: ["15m", ""] };
 
 /** The parameters of one side, as the server names them. */
-function sideOf(side: Side): Record<string, string> {
+function sideOf(side: Side): Partial<Record<DiffSides, string>> {
   const snapshot = param(side + "_snapshot");
   if (snapshot) return { [side + "_snapshot"]: snapshot };
   const since = param(side + "_since");
@@ -41,7 +42,7 @@ function sideOf(side: Side): Record<string, string> {
 
 export function CompareView() {
   const flame = param("as") === "flame";
-  const answer = useAnswer<Diff>(() => ({
+  const answer = useAnswer(() => ({
     path: "diff",
     params: { ...sideOf("before"), ...sideOf("after"), service: param("service"), histograms: true, nodes: param("as") === "flame", limit: 5000 },
   }));
@@ -70,11 +71,11 @@ export function CompareView() {
 
 function SidePicker(props: { side: Side }) {
   const { side } = props;
-  const saved = useAnswer<{ snapshots: SavedSnapshot[] }>(() => ({ path: "snapshots" }));
+  const saved = useAnswer(() => ({ path: "snapshots" }));
   const now = sideOf(side);
-  const snapshot = now[side + "_snapshot"] ?? "";
-  const since = now[side + "_since"] ?? "";
-  const until = now[side + "_until"] ?? "";
+  const snapshot = now[`${side}_snapshot`] ?? "";
+  const since = now[`${side}_since`] ?? "";
+  const until = now[`${side}_until`] ?? "";
   const value = snapshot ? "snapshot:" + snapshot : since + "/" + until;
   const known = Boolean(snapshot) || PERIODS[side].some(([a, b]) => a === since && b === until);
   const choose = (text: string) => {
@@ -169,9 +170,9 @@ const COLUMNS: Column<Change>[] = [
     cell: (c) => (
       <span class="site">
         <button type="button" class="quiet" title={visible(c.name)} onClick={() => setParams({ block: c.id })}>
-          {middle(named(c.name), 50)}
+          <Name of={c.name} most={50} />
         </button>
-        <span class="where">{middle(named(c.service), 24)}</span>
+        <span class="where"><Name of={c.service} most={24} /></span>
       </span>
     ),
   },
@@ -196,7 +197,7 @@ function Chosen(props: { change: Change }) {
   return (
     <section class="chosen-change" aria-label="The chosen change">
       <p class="actions">
-        <strong>{middle(named(c.name), 80)}</strong> <span class={"verdict " + c.verdict}>{c.verdict}</span>
+        <strong><Name of={c.name} most={80} /></strong> <span class={"verdict " + c.verdict}>{c.verdict}</span>
         <span>
           <span class="key-before" /> before <span class="key-after" /> after
         </span>
@@ -243,15 +244,42 @@ function Flame(props: { diff: Diff }) {
     }),
     [nodes],
   );
+  const search = param("q");
+  const matches = useMemo(() => {
+    const text = search.toLowerCase();
+    const hits = blocks.map((b) => `${b.name} ${b.service}`.toLowerCase().includes(text));
+    return text ? (node: number) => hits[nodes.block[node] ?? 0] ?? false : null;
+  }, [search, nodes]);
+  const [found, setFound] = useState<{ matches: number; share: number } | null>(null);
   const perCall = (total: number[], calls: number[], node: number) => (calls[node] ? (total[node] ?? 0) / (calls[node] ?? 1) : 0);
   const before = (node: number) => perCall(nodes.before_total_ns, nodes.before_count, node);
   const after = (node: number) => perCall(nodes.after_total_ns, nodes.after_count, node);
   return (
     <>
+      <div class="tools">
+        <input
+          type="search"
+          class="filter"
+          data-search
+          aria-label="Search the flame graph"
+          placeholder='Search names, services (press "/")'
+          value={search}
+          onInput={(e) => setParams({ q: e.currentTarget.value }, true)}
+        />
+        {search && found && (
+          <span role="status">
+            {found.matches} frames, {percent(found.share)} of the width
+          </span>
+        )}
+      </div>
       <p class="summary">The width is the total time, of the longer side. Red took longer per call, blue shorter; what may be chance is grey.</p>
       <FlameBox
         data={data}
         metric="total"
+        zoom={nodeAt(props.diff, param("zoom"))}
+        onZoom={(node) => setParams({ zoom: pathOf(props.diff, node) }, true)}
+        matches={matches}
+        onFound={setFound}
         color={(node) => changeColor(nodes.verdict[node] ?? "unchanged", before(node) ? after(node) / before(node) - 1 : 1, isDark.value)}
         describe={(node, hidden) => ({
           title: hidden > 0 ? `${hidden} small frames` : node < 0 ? "everything" : visible(named(siteOf(node).name)),

@@ -1,11 +1,13 @@
 import { useMemo, useState } from "preact/hooks";
 
 import { assignTints, blockRGB, cssColor } from "../../../../report/html/color.js";
-import { go, hrefOf, param, setParams } from "../address";
+import { hrefOf, param, setParams } from "../address";
 import { Answer, Empty } from "../answer";
 import type { Site, Tree } from "../api";
-import { count, duration, middle, named, percent, shortPath, visible } from "../format";
-import { FlameBox, group, ROOT, treeData } from "../flamebox";
+import { count, duration, named, percent, shortPath, visible } from "../format";
+import { Name } from "../name";
+import { FlameBox, group, nodeAt, pathOf, ROOT, treeData } from "../flamebox";
+import { withoutRecursion } from "../merge";
 import { useAnswer } from "../resource";
 import { Sandwich } from "../sandwich";
 import { isDark } from "../theme";
@@ -19,8 +21,11 @@ const METRICS: [string, string][] = [
   ["errors", "errors"],
 ];
 
+/** How wide a frame must be to be drawn, in px; as the flame graph has it when empty. */
+const LEAST = ["", "5", "20", "60"];
+
 export function FlameView() {
-  const answer = useAnswer<Tree>(() => ({
+  const answer = useAnswer(() => ({
     path: "tree",
     params: { service: param("service"), since: param("since", "1h"), until: param("until"), limit: 50000 },
   }));
@@ -28,10 +33,20 @@ export function FlameView() {
     <>
       <h1 class="hidden">Flame graph</h1>
       <Answer of={answer}>
-        {(tree) => (tree.nodes.parent.length === 0 ? <Empty what="calls" narrowed={Boolean(param("service"))} /> : param("sandwich") ? <Sandwich tree={tree} id={param("sandwich")} /> : <Flame tree={tree} />)}
+        {(tree) => {
+          if (tree.nodes.parent.length === 0) return <Empty what="calls" narrowed={Boolean(param("service"))} />;
+          return param("sandwich") ? <Sandwich tree={tree} id={param("sandwich")} /> : <Whole tree={tree} />;
+        }}
       </Answer>
     </>
   );
+}
+
+/** The tree, with the calls of a block right within itself drawn as one if so chosen. */
+function Whole(props: { tree: Tree }) {
+  const one = param("recursion") === "one";
+  const tree = useMemo(() => (one ? { ...props.tree, nodes: withoutRecursion(props.tree.nodes) } : props.tree), [props.tree, one]);
+  return <Flame tree={tree} />;
 }
 
 function Flame(props: { tree: Tree }) {
@@ -61,6 +76,19 @@ function Flame(props: { tree: Tree }) {
             ))}
           </select>
         </label>
+        <label>
+          Frames from:{" "}
+          <select value={param("least")} onChange={(e) => setParams({ least: e.currentTarget.value }, true)}>
+            {LEAST.map((px) => (
+              <option key={px} value={px} selected={px === param("least")}>
+                {px || "1.5"} px
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          <input type="checkbox" checked={param("recursion") === "one"} onChange={(e) => setParams({ recursion: e.currentTarget.checked ? "one" : "" }, true)} /> recursion as one
+        </label>
         <input
           type="search"
           class="filter"
@@ -80,7 +108,7 @@ function Flame(props: { tree: Tree }) {
             <button type="button" onClick={() => setParams({ zoom: "" }, true)}>
               Show everything
             </button>
-            <a href={hrefOf("block/" + siteOf(zoomed).id)}>{middle(named(siteOf(zoomed).name), 40)} in detail</a>
+            <a href={hrefOf("block/" + siteOf(zoomed).id)}><Name of={siteOf(zoomed).name} most={40} /> in detail</a>
             <a href={hrefOf("flame", { sandwich: siteOf(zoomed).id })}>its callers and callees</a>
           </>
         )}
@@ -90,6 +118,7 @@ function Flame(props: { tree: Tree }) {
         data={data}
         metric={metric}
         zoom={zoomed}
+        least={Number(param("least")) || undefined}
         matches={matches}
         color={(node) => {
           const site = siteOf(node);
@@ -99,36 +128,7 @@ function Flame(props: { tree: Tree }) {
         onZoom={(node) => setParams({ zoom: pathOf(props.tree, node) }, true)}
         onFound={setFound}
       />
-      <Outline tree={props.tree} from={zoomed} />
     </>
-  );
-}
-
-/** The same tree as text, two levels of it, for those who read rather than look. */
-function Outline(props: { tree: Tree; from: number }) {
-  const { nodes, blocks } = props.tree;
-  const children: number[] = [];
-  nodes.parent.forEach((parent, node) => {
-    if (parent === props.from) children.push(node);
-  });
-  children.sort((a, b) => (nodes.total_ns[b] ?? 0) - (nodes.total_ns[a] ?? 0));
-  return (
-    <details class="outline">
-      <summary>As a list</summary>
-      <ul>
-        {children.slice(0, 200).map((node) => {
-          const site = blocks[nodes.block[node] ?? 0] as Site;
-          return (
-            <li key={node}>
-              <button type="button" class="quiet" onClick={() => go(hrefOf("flame", { zoom: pathOf(props.tree, node) }))}>
-                {middle(named(site.name))}
-              </button>{" "}
-              {count(nodes.count[node] ?? 0)} calls, {duration(nodes.total_ns[node] ?? 0)} total, {duration(nodes.self_ns[node] ?? 0)} self
-            </li>
-          );
-        })}
-      </ul>
-    </details>
   );
 }
 
@@ -152,23 +152,4 @@ function describe(tree: Tree, node: number, hidden: number): { title: string; ro
     ],
     notes: notes.filter(Boolean) as string[],
   };
-}
-
-/** Names a node by the ids of the blocks on the way to it, so that the name holds when the tree is asked for anew. */
-function pathOf(tree: Tree, node: number): string {
-  const ids: string[] = [];
-  for (let at = node; at >= 0; at = tree.nodes.parent[at] ?? ROOT) ids.unshift(tree.blocks[tree.nodes.block[at] ?? 0]?.id ?? "");
-  return ids.join(".");
-}
-
-/** Finds the node with a path, ROOT if there is none. */
-function nodeAt(tree: Tree, path: string): number {
-  let at = ROOT;
-  if (!path) return at;
-  for (const id of path.split(".")) {
-    const next = tree.nodes.parent.findIndex((parent, node) => parent === at && tree.blocks[tree.nodes.block[node] ?? 0]?.id === id);
-    if (next < 0) return ROOT;
-    at = next;
-  }
-  return at;
 }

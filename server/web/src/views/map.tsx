@@ -3,16 +3,17 @@ import { useMemo } from "preact/hooks";
 import { hrefOf, param } from "../address";
 import { Answer, Empty } from "../answer";
 import type { ServiceMap } from "../api";
-import { count, duration, middle, named, percent } from "../format";
+import { count, duration, middle, named, percent, visible } from "../format";
+import { Name } from "../name";
 import { layered } from "../layers";
 import { useAnswer } from "../resource";
 
 const BOX = { width: 168, height: 58 };
-const GAP = { x: 120, y: 30 };
+const GAP = { x: 190, y: 30 };
 const EDGE = 24;
 
 export function MapView() {
-  const answer = useAnswer<ServiceMap>(() => ({ path: "service-map", params: { since: param("since", "1h"), until: param("until") } }));
+  const answer = useAnswer(() => ({ path: "service-map", params: { since: param("since", "1h"), until: param("until") } }));
   return (
     <>
       <h1 class="hidden">Map</h1>
@@ -61,7 +62,7 @@ function Service(props: { service: ServiceMap["services"][number]; x: number; y:
   const r = s.requests;
   return (
     <a href={hrefOf("blocks", { service: s.name })} class={s.errors > 0 ? "service failing" : "service"}>
-      <title>{`${count(s.spans)} spans, ${count(s.errors)} errors, ${duration(s.self_ns)} of self time, ${count(s.operations)} operations`}</title>
+      <title>{`${visible(named(s.name).slice(0, 4000))}: ${count(s.spans)} spans, ${count(s.errors)} errors, ${duration(s.self_ns)} of self time, ${count(s.operations)} operations`}</title>
       <rect x={x} y={y} width={BOX.width} height={BOX.height} rx={7} />
       <text class="name" x={x + 11} y={y + 20}>
         {middle(named(s.name), 20)}
@@ -89,10 +90,11 @@ function Call(props: { call: ServiceMap["calls"][number]; from: { x: number; y: 
   const width = 1 + 3.5 * Math.sqrt(stats.rate / props.busiest);
   return (
     <g class={stats.errors > 0 ? "call failing" : "call"}>
-      <title>{`${named(props.call.caller)} calls ${named(props.call.callee)}: ${count(stats.count)} calls, ${count(stats.errors)} errors, p95 ${duration(stats.p95_ns)}`}</title>
+      <title>{`${middle(named(props.call.caller), 400)} calls ${middle(named(props.call.callee), 400)}: ${count(stats.count)} calls, ${count(stats.errors)} errors, p95 ${duration(stats.p95_ns)}`}</title>
       <path d={path} stroke-width={width} marker-end="url(#arrow)" />
       <text x={b.x - 10} y={b.y - (back ? 22 : 7)} text-anchor="end">
-        {count(stats.rate)}/s
+        {count(stats.rate)}/s, {duration(stats.p95_ns)}
+        {stats.errors > 0 && `, ${percent(stats.error_rate)} errors`}
       </text>
     </g>
   );
@@ -117,10 +119,10 @@ function Calls(props: { map: ServiceMap }) {
           {calls.map(({ caller, callee, stats }) => (
             <tr key={caller + "\u0000" + callee}>
               <td class="text site">
-                <a href={hrefOf("blocks", { service: caller })}>{middle(named(caller), 40)}</a>
+                <a href={hrefOf("blocks", { service: caller })}><Name of={caller} most={40} /></a>
               </td>
               <td class="text site">
-                <a href={hrefOf("blocks", { service: callee })}>{middle(named(callee), 40)}</a>
+                <a href={hrefOf("blocks", { service: callee })}><Name of={callee} most={40} /></a>
               </td>
               <td class="figure">{count(stats.count)}</td>
               <td class="figure">{count(stats.rate)}/s</td>

@@ -2,15 +2,15 @@ import { useState } from "preact/hooks";
 
 import { hrefOf, param } from "../address";
 import { Answer } from "../answer";
-import { ApiError, apiHref, change, type SavedSnapshot } from "../api";
-import { clock, count } from "../format";
+import { ApiError, apiHref, deleteSnapshot, type SavedSnapshot, saveSnapshot } from "../api";
+import { clock, count, middle } from "../format";
 import { changes } from "../live";
 import { useAnswer } from "../resource";
 
 const NAME = "[A-Za-z0-9][A-Za-z0-9._\\-]{0,127}";
 
 export function SnapshotsView() {
-  const answer = useAnswer<{ snapshots: SavedSnapshot[] }>(() => ({ path: "snapshots" }));
+  const answer = useAnswer(() => ({ path: "snapshots" }));
   const [failure, setFailure] = useState<ApiError | null>(null);
   /** Changes something, then looks again. */
   const act = async (work: Promise<unknown>) => {
@@ -26,7 +26,7 @@ export function SnapshotsView() {
     <>
       <h1>Snapshots</h1>
       <p class="summary">A snapshot keeps the statistics of a period for later, also when its spans are gone: before a deployment, for example.</p>
-      <Save onSave={(name) => act(change("POST", "snapshots", { name, since: param("since", "1h"), until: param("until"), service: param("service") }))} />
+      <Save onSave={(name) => act(saveSnapshot({ name, since: param("since", "1h"), until: param("until"), service: param("service") }))} />
       {failure && (
         <p class="error" role="alert">
           <strong>{failure.message}</strong> {failure.hint}
@@ -40,7 +40,7 @@ export function SnapshotsView() {
               <p>Choose a period and a service at the top, and give it a name here.</p>
             </section>
           ) : (
-            <List of={data.snapshots} onDelete={(name) => act(change("DELETE", "snapshots/" + encodeURIComponent(name)))} />
+            <List of={data.snapshots} onDelete={(name) => act(deleteSnapshot(name))} />
           )
         }
       </Answer>
@@ -72,7 +72,7 @@ function Save(props: { onSave: (name: string) => void }) {
           onInput={(e) => setName(e.currentTarget.value)}
         />
       </label>
-      <button type="submit">Save the chosen period{param("service") ? " of " + param("service") : ""}</button>
+      <button type="submit">Save the chosen period{param("service") ? " of " + middle(param("service"), 40) : ""}</button>
     </form>
   );
 }
@@ -103,7 +103,7 @@ function List(props: { of: SavedSnapshot[]; onDelete: (name: string) => void }) 
                 <span class="downloads">
                   <a href={hrefOf("compare", { before_snapshot: s.name, after_since: "15m" })}>compare with now</a>
                   {["html", "pprof", "snapshot"].map((format) => (
-                    <a key={format} href={apiHref("snapshots/" + encodeURIComponent(s.name), { format })} download>
+                    <a key={format} href={apiHref({ path: "snapshots/{name}", id: s.name, params: { format } })} download>
                       {format}
                     </a>
                   ))}

@@ -4,6 +4,7 @@ import { address, hrefOf, param, setParams } from "../address";
 import { Answer } from "../answer";
 import type { Attribute, Span, Trace } from "../api";
 import { clock, count, duration, middle, named, percent, visible } from "../format";
+import { Name } from "../name";
 import { useAnswer } from "../resource";
 import { rankText, Waterfall, type Window } from "../waterfall";
 
@@ -14,7 +15,7 @@ function id(): string {
 }
 
 export function TraceView() {
-  const answer = useAnswer<Trace>(() => (id() ? { path: "traces/" + encodeURIComponent(id()) } : undefined));
+  const answer = useAnswer(() => (id() ? { path: "traces/{id}", id: id() } : undefined));
   return <Answer of={answer}>{(trace) => <Content trace={trace} />}</Answer>;
 }
 
@@ -87,6 +88,7 @@ function next(matches: Set<number>, selected: number): number {
 
 function Head(props: { trace: Trace }) {
   const t = props.trace;
+  const jaeger = useAnswer(() => ({ path: "status" })).data.value?.endpoints.jaeger_ui;
   const root = t.spans.find((s) => s.parent < 0);
   const errors = useMemo(() => t.spans.filter((s) => s.status === "error").length, [t]);
   const services = useMemo(() => new Set(t.spans.map((s) => s.service)).size, [t]);
@@ -97,6 +99,14 @@ function Head(props: { trace: Trace }) {
         {duration(t.duration_ns)}, {count(t.spans.length)} spans of {services} {services === 1 ? "service" : "services"},{" "}
         {errors > 0 ? <span class="bad">{count(errors)} errors</span> : "no errors"}, {clock(t.start, true)}, trace <code>{t.trace_id}</code>
         {t.duplicates > 0 && `, ${count(t.duplicates)} spans came twice`}
+        {jaeger && (
+          <>
+            {", "}
+            <a href={`${jaeger}/trace/${t.trace_id}`} target="_blank" rel="noreferrer">
+              open in Jaeger
+            </a>
+          </>
+        )}
       </p>
     </header>
   );
@@ -135,7 +145,7 @@ function Details(props: { trace: Trace; span: Span }) {
   const odd = [s.orphan && "Its parent is not in the trace.", s.cut && "It was its own ancestor.", s.moved && "Its clock differs from its parent's; self time is computed with its times moved."];
   return (
     <aside class="details" aria-label="The selected span">
-      <h2 title={visible(s.name)}>{middle(named(s.name), 120)}</h2>
+      <h2 title={visible(s.name)}><Name of={s.name} most={120} /></h2>
       <p class="actions">
         <a href={hrefOf("block/" + s.block)}>Its block</a>
         <button type="button" class="quiet" onClick={() => setParams({ zoom: s.span_id })}>
@@ -153,7 +163,7 @@ function Details(props: { trace: Trace; span: Span }) {
       ))}
       <Attributes title="Attributes" of={s.attributes} dropped={s.dropped.attributes} />
       {s.events.map((e, i) => (
-        <Attributes key={i} title={`Event ${middle(named(e.name), 60)}, +${duration(e.start_ns - s.start_ns)}`} of={e.attributes} always />
+        <Attributes key={i} title={`Event $<Name of={e.name} most={60} />, +${duration(e.start_ns - s.start_ns)}`} of={e.attributes} always />
       ))}
       {s.links.map((l, i) => (
         <div key={i}>

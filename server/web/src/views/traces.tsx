@@ -2,8 +2,9 @@ import { useMemo } from "preact/hooks";
 
 import { go, hrefOf, param, setParams } from "../address";
 import { Answer, Empty } from "../answer";
-import type { Traces, TraceSummary } from "../api";
+import type { TraceSummary } from "../api";
 import { clock, count, duration, middle, named } from "../format";
+import { Name } from "../name";
 import { useAnswer } from "../resource";
 import { type Column, Table } from "../table";
 
@@ -13,7 +14,7 @@ const KINDS = ["", "server", "client", "producer", "consumer", "internal"];
 const FIELDS = ["name", "kind", "min", "max", "attribute", "errors"];
 
 export function TracesView() {
-  const answer = useAnswer<Traces>(() => ({
+  const answer = useAnswer(() => ({
     path: "traces",
     params: {
       service: param("service"),
@@ -161,8 +162,8 @@ function present(): Record<string, string> {
 function rootCell(t: TraceSummary) {
   return (
     <span class="site">
-      <a href={hrefOf("trace/" + t.trace_id)}>{middle(named(t.root_name), 60)}</a>
-      <span class="where">{middle(named(t.root_service), 30)}</span>
+      <a href={hrefOf("trace/" + t.trace_id)}><Name of={t.root_name} most={60} /></a>
+      <span class="where"><Name of={t.root_service} most={30} /></span>
       {t.orphans > 0 && <span class="kind">{count(t.orphans)} without parent</span>}
     </span>
   );
