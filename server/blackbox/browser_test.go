@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,8 @@ func (s *server) sendHostile() {
 	require.Equal(s.t, http.StatusOK, response.StatusCode)
 }
 
-// TestThePageInABrowser looks at every view of a server with traffic, and at one without any.
+// TestThePageInABrowser looks at every view of a server with traffic, and at one without any. With OTELPROF_TEST_PICTURES, the path
+// of a folder, it leaves a picture of each view there.
 func TestThePageInABrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a browser and half a minute")
@@ -65,7 +67,9 @@ func TestThePageInABrowser(t *testing.T) {
 	full, empty := start(t, t.TempDir()), start(t, t.TempDir())
 	full.run()
 	empty.run()
-	full.sendDemo("--spans", "20000", "--rate", "0")
+	for step := range 12 { // an hour of traffic, the last of it now
+		full.sendDemo("--spans", "2000", "--rate", "0", "--seed", strconv.Itoa(step+1), "--ago", (time.Duration(11-step) * 5 * time.Minute).String())
+	}
 	full.sendHostile()
 	full.waitForFiling()
 

@@ -23,7 +23,8 @@ export async function startServer(binary) {
   const [grpc, http, page] = await freePorts(3);
   const args = ["serve", "--data", folder, "--otlp-grpc", `127.0.0.1:${grpc}`, "--otlp-http", `127.0.0.1:${http}`,
     "--http", `127.0.0.1:${page}`, "--jaeger-grpc", "", "--jaeger-storage", ""];
-  const child = spawn(binary, args, { stdio: ["ignore", "ignore", "inherit"] });
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("OTELPROF_"))); // those are settings of it
+  const child = spawn(binary, args, { stdio: ["ignore", "ignore", "inherit"], env });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const stop = async () => {
     child.kill("SIGTERM");

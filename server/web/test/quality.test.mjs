@@ -203,7 +203,7 @@ for (const [name, view] of Object.entries(VIEWS)) {
   });
 }
 
-const PICTURES = process.env.OTELPROF_PICTURES;
+const PICTURES = process.env.OTELPROF_TEST_PICTURES;
 if (PICTURES) {
   for (const [name, view] of Object.entries(VIEWS)) {
     viewTest(`a picture of ${name}`, view.path, async (page) => {
