@@ -57,25 +57,28 @@ func (s *server) sendHostile() {
 	require.Equal(s.t, http.StatusOK, response.StatusCode)
 }
 
-// TestThePageInABrowser looks at every view of a server with traffic, and at one without any. With OTELPROF_TEST_PICTURES, the path
-// of a folder, it leaves a picture of each view there.
+// TestThePageInABrowser looks at every view of a server with traffic, at one without any, and at one with hostile names. With
+// OTELPROF_TEST_PICTURES, the path of a folder, it leaves a picture of each view there.
 func TestThePageInABrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a browser and half a minute")
 	}
 	node, chromium := needBrowser(t)
-	full, empty := start(t, t.TempDir()), start(t, t.TempDir())
+	full, empty, hostile := start(t, t.TempDir()), start(t, t.TempDir()), start(t, t.TempDir())
 	full.run()
 	empty.run()
+	hostile.run()
 	for step := range 12 { // an hour of traffic, the last of it now
 		full.sendDemo("--spans", "2000", "--rate", "0", "--seed", strconv.Itoa(step+1), "--ago", (time.Duration(11-step) * 5 * time.Minute).String())
 	}
-	full.sendHostile()
+	hostile.sendHostile()
 	full.waitForFiling()
+	hostile.waitForFiling()
 
 	cmd := exec.CommandContext(t.Context(), node, "--test", "--test-reporter=spec", "test/views.test.mjs", "test/quality.test.mjs")
 	cmd.Dir = pageFolder
-	cmd.Env = append(os.Environ(), "OTELPROF_PAGE=http://"+full.page, "OTELPROF_EMPTY_PAGE=http://"+empty.page, "OTELPROF_CHROMIUM="+chromium)
+	cmd.Env = append(os.Environ(), "OTELPROF_PAGE=http://"+full.page, "OTELPROF_EMPTY_PAGE=http://"+empty.page, "OTELPROF_HOSTILE_PAGE=http://"+hostile.page,
+		"OTELPROF_CHROMIUM="+chromium)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	require.NoError(t, err)

@@ -55,6 +55,7 @@ func TestBadRequestsAreRefusedAloud(t *testing.T) {
 		"GET traces/xyz":                                           "is not a trace id",
 		"GET traces/" + strings.Repeat("a", 33):                    "is not a trace id",
 		"GET traces/00000000000000000000000000000001":              "there is no trace",
+		"GET traces/" + querytest.TraceID(90).String() + "?span=1": "there is no span",
 		"GET diff?before_snapshot=a&before_since=1m":               "both before_snapshot and a period",
 		"GET diff?after_snapshot=nothing":                          `snapshot "nothing"`,
 		"GET diff?alpha=2":                                         "is not possible",
@@ -374,6 +375,19 @@ func TestTraceThroughJSON(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, get[answer](t, c, "traces/"+querytest.TraceID(querytest.Duplicated).String()).Duplicates)
+
+	bare := get[answer](t, c, "traces/"+querytest.TraceID(90).String()+"?bare=true")
+	require.Len(t, bare.Spans, 6)
+	for i, s := range bare.Spans {
+		require.Empty(t, s.Attributes)
+		require.Empty(t, s.Events)
+		require.Empty(t, s.Links)
+		one := get[answer](t, c, "traces/"+querytest.TraceID(90).String()+"?span="+s.SpanID)
+		require.Len(t, one.Spans, 1)
+		want := got.Spans[i]
+		want.Parent = -1
+		require.Equal(t, want, one.Spans[0])
+	}
 }
 
 // TestSearchAgainstTheSpans finds the traces that have a span which matches, the latest first.

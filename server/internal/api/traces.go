@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -164,7 +165,7 @@ type attribute struct {
 }
 
 func (h *Handler) trace(ctx context.Context, r *request) (any, error) {
-	id := r.traceID()
+	id, bare, only := r.traceID(), r.flag("bare"), r.text("span")
 	var among store.Range
 	if r.text("since") != "" || r.text("until") != "" {
 		among = r.period("")
@@ -184,8 +185,19 @@ func (h *Handler) trace(ctx context.Context, r *request) (any, error) {
 		a.Origins[i] = origin{o.Service, newAttributes(o.Resource), o.Scope.Name(), o.Scope.Version(),
 			newAttributes(o.Scope.Attributes()), o.Scope.DroppedAttributesCount()}
 	}
+	if only != "" {
+		i := slices.IndexFunc(t.Spans, func(s query.Span) bool { return core.SpanID(s.SpanID()).String() == only })
+		if i < 0 {
+			return nil, query.NotFoundf("take the id from the trace", "there is no span %s in the trace", strconv.Quote(only))
+		}
+		t.Spans = t.Spans[i : i+1]
+		t.Spans[0].Parent, a.Spans = -1, a.Spans[:1]
+	}
 	for i := range t.Spans {
 		a.Spans[i] = newSpan(&t.Spans[i], t.Start)
+		if !bare {
+			a.Spans[i].detail(&t.Spans[i], t.Start)
+		}
 	}
 	return a, nil
 }
@@ -198,12 +210,18 @@ func newSpan(s *query.Span, start time.Time) span {
 		DurationNS: s.Nanos, SelfNS: s.Self, CriticalNS: s.Critical, Status: strings.ToLower(s.Status().Code().String()),
 		Message: s.Status().Message(), TraceState: s.TraceState().AsRaw(), Flags: s.Flags(),
 		Orphan: s.Odd.Has(assembly.Orphan), Cut: s.Odd.Has(assembly.Cut), Moved: s.Odd.Has(assembly.Moved),
-		Attributes: newAttributes(s.Attributes()), Events: make([]event, s.Events().Len()), Links: make([]link, s.Links().Len()),
+		Attributes: []attribute{}, Events: []event{}, Links: []link{},
 		Dropped: dropped{s.DroppedAttributesCount(), s.DroppedEventsCount(), s.DroppedLinksCount()},
 	}
 	if s.Of > 0 {
 		out.Rank = &rank{s.Rank, s.Of}
 	}
+	return out
+}
+
+// detail adds what most of the answer's bytes are for.
+func (out *span) detail(s *query.Span, start time.Time) {
+	out.Attributes, out.Events, out.Links = newAttributes(s.Attributes()), make([]event, s.Events().Len()), make([]link, s.Links().Len())
 	for i := range out.Events {
 		e := s.Events().At(i)
 		out.Events[i] = event{e.Name(), since(e.Timestamp(), start), newAttributes(e.Attributes())}
@@ -212,7 +230,6 @@ func newSpan(s *query.Span, start time.Time) span {
 		l := s.Links().At(i)
 		out.Links[i] = link{core.TraceID(l.TraceID()), core.SpanID(l.SpanID()), l.TraceState().AsRaw(), newAttributes(l.Attributes())}
 	}
-	return out
 }
 
 func since(t pcommon.Timestamp, start time.Time) int64 { return int64(t) - start.UnixNano() }

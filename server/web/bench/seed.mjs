@@ -21,7 +21,7 @@ export async function seed(server, binary, spans) {
   // What is sent is in the statistics once its traces are complete.
   for (let tries = 0; tries < 240; tries++) {
     const tree = await ask(server, "tree?since=all&limit=0");
-    const trace = await ask(server, "traces/" + LONG_TRACE.id).catch(() => null);
+    const trace = await ask(server, `traces/${LONG_TRACE.id}?bare=true`).catch(() => null);
     if (tree.nodes.parent.length >= NODES && trace?.spans.length === LONG_TRACE.spans) return ask(server, "status");
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
@@ -85,7 +85,11 @@ function span(traceId, number, parent, site, start, from, length) {
     service: site % SERVICES,
     traceId, spanId: hex(number), parentSpanId: parent ? hex(parent) : "", name: `operation ${site} of the measurement`, kind: 1,
     startTimeUnixNano: String(nanos), endTimeUnixNano: String(nanos + BigInt(Math.max(Math.round(length), 1))),
-    attributes: [{ key: "item", value: { intValue: String(number) } }],
+    attributes: [
+      { key: "item", value: { intValue: String(number) } }, { key: "thread.id", value: { intValue: String(number % 16) } },
+      { key: "server.address", value: { stringValue: `10.0.0.${number % 200}` } }, { key: "db.system.name", value: { stringValue: "postgresql" } },
+      { key: "db.query.summary", value: { stringValue: `SELECT table_${site % 40}` } },
+    ],
   };
 }
 

@@ -307,7 +307,7 @@ export interface Questions {
   tree: { params: Within | "service" | "limit"; answer: Tree };
   "service-map": { params: Within; answer: ServiceMap };
   traces: { params: Within | "service" | "name" | "kind" | "min_duration" | "max_duration" | "attribute" | "errors" | "limit"; answer: Traces };
-  "traces/{id}": { params: never; answer: Trace };
+  "traces/{id}": { params: "bare" | "span"; answer: Trace };
   diff: { params: DiffSides | "service" | "histograms" | "nodes" | "limit"; answer: Diff };
   snapshots: { params: never; answer: Snapshots };
 }

@@ -1,4 +1,4 @@
-// A browser for the tests, and the two servers that the Go test in server/blackbox started: one with traffic, one without.
+// A browser for the tests, and the servers that the Go test in server/blackbox started: one with traffic, one without, one with a hostile trace.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -10,6 +10,7 @@ import { chromium } from "playwright-core";
 
 export const SERVER = process.env.OTELPROF_PAGE;
 export const EMPTY = process.env.OTELPROF_EMPTY_PAGE;
+export const HOSTILE_SERVER = process.env.OTELPROF_HOSTILE_PAGE;
 export const HOSTILE = "<img src=x onerror=";
 
 let context;

@@ -18,7 +18,7 @@ const VIEWS = {
   block: { path: async () => "/block/" + (await checkout()), ready: ".heat" },
   traces: { path: () => "/traces", ready: ".table tbody tr td a" },
   trace: { path: async () => { const id = await oneTrace(); return `/trace/${id}?span=${await oneSpan(id)}`; }, ready: ".details dl" },
-  compare: { path: async () => "/compare?before_since=2h&before_until=0s&after_since=2h&block=" + (await checkout()), ready: ".chosen-change path" },
+  compare: { path: async () => "/compare?before_since=2h&before_until=30m&after_since=30m&block=" + (await checkout()), ready: ".chosen-change path" },
   map: { path: () => "/map", ready: ".map a" },
   snapshots: { path: () => "/snapshots", ready: ".message" },
 };
@@ -207,7 +207,7 @@ const PICTURES = process.env.OTELPROF_TEST_PICTURES;
 if (PICTURES) {
   for (const [name, view] of Object.entries(VIEWS)) {
     viewTest(`a picture of ${name}`, view.path, async (page) => {
-      await page.setViewportSize({ width: 1280, height: 720 });
+      await page.setViewportSize({ width: 1440, height: 760 });
       await page.locator(view.ready).first().waitFor();
       await page.waitForTimeout(800);
       await page.screenshot({ path: join(PICTURES, `web-${name}.png`) });

@@ -1,4 +1,5 @@
-import { useMemo } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
 
 import { address, hrefOf, param, setParams } from "../address";
 import { Answer } from "../answer";
@@ -15,11 +16,18 @@ function id(): string {
 }
 
 export function TraceView() {
-  const answer = useAnswer(() => (id() ? { path: "traces/{id}", id: id() } : undefined));
-  return <Answer of={answer}>{(trace) => <Content trace={trace} />}</Answer>;
+  const whole = useAnswer(() => (id() ? { path: "traces/{id}", id: id() } : undefined));
+  // A trace that is too large for an answer comes without attributes, events and links; those of a span follow when it is chosen.
+  const tooLarge = whole.error.value?.status === 422;
+  const large = useSignal(false);
+  useEffect(() => {
+    large.value = tooLarge;
+  }, [tooLarge]);
+  const bare = useAnswer(() => (id() && large.value ? { path: "traces/{id}", id: id(), params: { bare: true } } : undefined));
+  return <Answer of={tooLarge ? bare : whole}>{(trace) => <Content trace={trace} bare={tooLarge} />}</Answer>;
 }
 
-function Content(props: { trace: Trace }) {
+function Content(props: { trace: Trace; bare: boolean }) {
   const { spans } = props.trace;
   const byID = useMemo(() => new Map(spans.map((s, i) => [s.span_id, i])), [spans]);
   const selected = byID.get(param("span")) ?? -1;
@@ -47,6 +55,7 @@ function Content(props: { trace: Trace }) {
           }}
         />
         {matches && <span role="status">{count(matches.size)} found</span>}
+        {props.bare && <span>The trace is large: attributes and events are shown of the chosen span alone, and not searched.</span>}
         <span class="legend">
           <span class="swatch" aria-hidden="true" /> on the critical path
         </span>
@@ -61,7 +70,7 @@ function Content(props: { trace: Trace }) {
           <Ruler window={window} />
           <Waterfall spans={spans} window={window} selected={selected} matches={matches} onSelect={select} />
         </div>
-        {selected >= 0 && <Details trace={props.trace} span={spans[selected] as Span} />}
+        {selected >= 0 && (props.bare ? <Single trace={props.trace} span={spans[selected] as Span} /> : <Details trace={props.trace} span={spans[selected] as Span} />)}
       </div>
     </>
   );
@@ -127,6 +136,13 @@ function Ruler(props: { window: Window }) {
       <span class="rank">rank</span>
     </div>
   );
+}
+
+/** A span of a trace that came without the details. */
+function Single(props: { trace: Trace; span: Span }) {
+  const answer = useAnswer(() => (id() && param("span") ? { path: "traces/{id}", id: id(), params: { span: param("span") } } : undefined));
+  const full = answer.data.value?.spans[0];
+  return <Details trace={props.trace} span={full?.span_id === props.span.span_id ? full : props.span} />;
 }
 
 function Details(props: { trace: Trace; span: Span }) {
