@@ -9,6 +9,7 @@ const load = (name) => import(pathToFileURL(join(process.env.OTELPROF_LOGIC, nam
 const { layered } = await load("layers");
 const { callers, callees, withoutRecursion } = await load("merge");
 const { parseFilter, sorted } = await load("selection");
+const { SpanIndex } = await load("spanindex");
 
 test("a caller stands left of whom it calls, whatever circles there are", () => {
   const places = layered(["d", "c", "b", "a"], [["a", "b"], ["b", "c"], ["a", "c"], ["c", "a"], ["c", "d"], ["d", "d"]]);
@@ -69,4 +70,14 @@ test("blocks are sorted by figures from the largest and by texts from A, equal o
   assert.deepEqual(sorted(rows, "p99", false).map((r) => r.name), ["POST /cart", "GET /", "get it"]);
   assert.deepEqual(sorted(rows, "p99", true).map((r) => r.name), ["get it", "GET /", "POST /cart"]);
   assert.deepEqual(sorted(rows, "service", false).map((r) => r.name), ["POST /cart", "GET /", "get it"]);
+});
+
+test("a search of spans finds texts of all kinds, narrowed or not", () => {
+  const span = (name, attributes = [], events = []) => ({ name, service: "Shop", span_id: "0a", status_message: "", attributes, events });
+  const index = new SpanIndex([span("GET /"), span("SELECT", [{ key: "db.Table", value: "Users" }]), span("send", [], [{ name: "Retry", attributes: [{ key: "n", value: "3" }] }])]);
+  const found = (text) => index.find(text) && [...index.find(text)];
+  assert.equal(found(""), null);
+  for (const [text, want] of [["s", [0, 1, 2]], ["se", [1, 2]], ["sel", [1]], ["selx", []], ["se", [1, 2]], ["USERS", [1]], ["retry", [2]], ["3", [2]], ["shop", [0, 1, 2]], ["usersdb", []]]) {
+    assert.deepEqual(found(text), want, text);
+  }
 });

@@ -7,6 +7,7 @@ import type { Attribute, Span, Trace } from "../api";
 import { clock, count, duration, middle, named, percent, visible } from "../format";
 import { Name } from "../name";
 import { useAnswer } from "../resource";
+import { SpanIndex } from "../spanindex";
 import { rankText, Waterfall, type Window } from "../waterfall";
 
 /** The id in the address; empty once another view is shown. */
@@ -36,7 +37,9 @@ function Content(props: { trace: Trace; bare: boolean }) {
     ? { from: zoomed.start_ns, to: zoomed.start_ns + zoomed.duration_ns }
     : { from: 0, to: props.trace.duration_ns };
   const search = param("q");
-  const matches = useMemo(() => found(spans, search), [spans, search]);
+  const index = useMemo(() => new SpanIndex(spans), [spans]);
+  useEffect(() => index.prepare(), [index]);
+  const matches = useMemo(() => index.find(search), [index, search]);
   const select = (index: number) => setParams({ span: spans[index]?.span_id ?? "" }, true);
   return (
     <>
@@ -74,19 +77,6 @@ function Content(props: { trace: Trace; bare: boolean }) {
       </div>
     </>
   );
-}
-
-function found(spans: Span[], search: string): Set<number> | null {
-  const text = search.toLowerCase();
-  if (!text) return null;
-  const has = (value: string) => value.toLowerCase().includes(text);
-  const inAll = (all: Attribute[]) => all.some((a) => has(a.value) || has(a.key));
-  const result = new Set<number>();
-  spans.forEach((s, i) => {
-    if (has(s.name) || has(s.service) || has(s.span_id) || has(s.status_message) || inAll(s.attributes)) result.add(i);
-    else if (s.events.some((e) => has(e.name) || inAll(e.attributes))) result.add(i);
-  });
-  return result;
 }
 
 /** The first match behind the selected span, or the first of all. */
