@@ -3,6 +3,8 @@ package cli
 import (
 	"runtime"
 	"runtime/debug"
+	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,8 +19,11 @@ const hugeArea = 1 << 30
 // The advice stays with the addresses. Those of an allocation that nobody touches are free again at once, and the heap
 // grows into them, since the runtime takes the lowest addresses first. Without huge pages everything is as before.
 func adviseHugePages() {
-	area := make([]byte, min(hugeArea, debug.SetMemoryLimit(-1)/4))
-	_ = unix.Madvise(area, unix.MADV_HUGEPAGE)
-	runtime.KeepAlive(area)
+	// A builder is what does not clear its memory, which would touch it.
+	var area strings.Builder
+	area.Grow(int(min(hugeArea, debug.SetMemoryLimit(-1)/4)))
+	area.WriteByte(0)
+	_ = unix.Madvise(unsafe.Slice(unsafe.StringData(area.String()), area.Cap()), unix.MADV_HUGEPAGE)
+	runtime.KeepAlive(&area)
 	runtime.GC()
 }
