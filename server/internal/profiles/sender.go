@@ -37,13 +37,14 @@ func (s *sender) send(ctx context.Context, profile *core.Snapshot) (reason strin
 		exporter.WithTracksInterval(math.MaxInt64), exporter.WithTracksTimeout(time.Hour), // the request has one
 		exporter.WithTracksResource(resource.Empty()), exporter.WithTracksErrorHandler(func(error) {}))
 	if err == nil {
-		err = tracks.Start(ctx)
+		err = tracks.Start(ctx) // which starts nothing elsewhere
 	}
 	if err != nil {
 		return "", err
 	}
-	// To shut down reports all, and returns what became of it.
-	if err = tracks.Shutdown(ctx); s.reason != "" {
+	// To shut down reports all, and returns what became of it. It is not given up when the client is: what happened without
+	// being known would be handed on again as a part of the next window.
+	if err = tracks.Shutdown(context.WithoutCancel(ctx)); s.reason != "" {
 		return s.reason, nil
 	}
 	return "", err

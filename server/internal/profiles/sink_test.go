@@ -186,3 +186,15 @@ func FuzzSink(f *testing.F) {
 		_, _ = s.Ingest(context.Background(), request) // an error is fine, a panic is not
 	})
 }
+
+func TestAClientThatGoesAwayChangesNothing(t *testing.T) {
+	k := &taken{}
+	s := New(k, Options{})
+	p := profilestest.New(t, 9, metricdata.CumulativeTemporality)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.Ingest(gone, p.Work())
+	require.NoError(t, err)
+	take(t, s, p.Work())
+	require.Equal(t, sums(p.Snapshot()), sums(k.profile(t)))
+}
