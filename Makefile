@@ -85,6 +85,7 @@ setup: ## install what the tests need besides Go (Debian, as root): gcc, a brows
 		$$(command -v npm >/dev/null || echo npm)
 	npm ci --prefix report/html/browsertest
 	npm ci --prefix server/web
+	npm ci --ignore-scripts --prefix server/blackbox/jsclient
 
 # Peers of the integration tests. Once built they are kept until another version is pinned, and -trimpath makes the
 # compiler's cache of use to every folder that the repository lies in.

@@ -5,20 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
-	collectorpb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/stichotrope/stichotrope-go/core"
-	"github.com/stichotrope/stichotrope-go/exporter"
 	"github.com/stichotrope/stichotrope-go/server/internal/input"
 	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
+	"github.com/stichotrope/stichotrope-go/server/internal/profiles"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 	"github.com/stichotrope/stichotrope-go/server/internal/store/memory"
 )
@@ -41,8 +40,9 @@ type sources struct {
 	store     *memory.Store
 	pipeline  *pipeline.Pipeline
 	snapshots []*core.Snapshot
-	rejected  int
-	reason    string
+	profiles  *profiles.Sink
+	// rejected is what was left out, by what it was.
+	rejected map[string]otlp.Result
 }
 
 // foreverIdle is how long a trace in a file waits for the rest of it: until the end of all files.
@@ -58,6 +58,7 @@ func (s *sources) load(ctx context.Context, names []string) (*core.Snapshot, err
 	if s.pipeline, err = pipeline.Open(ctx, c); err != nil {
 		return nil, err
 	}
+	s.profiles, s.rejected = profiles.New(s, profiles.Options{Whole: true, MaxStates: 1 << 16, MaxSize: 1 << 20}), map[string]otlp.Result{}
 	for _, name := range names {
 		if err := s.read(ctx, name); err != nil {
 			// The process ends: what is in the pipeline is of no use.
@@ -67,12 +68,7 @@ func (s *sources) load(ctx context.Context, names []string) (*core.Snapshot, err
 	if err := s.pipeline.Close(ctx); err != nil {
 		return nil, err
 	}
-	if s.rejected > 0 {
-		fmt.Fprintf(s.process.Stderr, "otelprof: %d spans are left out: %s\n", s.rejected, s.reason)
-	}
-	if n := s.pipeline.Counters().Hurried; n > 0 {
-		fmt.Fprintf(s.process.Stderr, "otelprof: %d traces may be in parts, for want of memory: see --memory\n", n)
-	}
+	s.warn()
 	spans, err := s.store.Profile(ctx, store.Range{})
 	if err != nil {
 		return nil, err
@@ -146,33 +142,59 @@ func (s *sources) fetch(ctx context.Context, name string) (io.ReadCloser, int64,
 	return response.Body, max(response.ContentLength, 0), nil
 }
 
-// Traces implements input.Collector.
-func (s *sources) Traces(ctx context.Context, request []byte) error {
+// Ingest takes spans as soon as there is room for them. It implements profiles.Spans.
+func (s *sources) Ingest(ctx context.Context, request []byte) (otlp.Result, error) {
 	for {
 		result, err := s.pipeline.Ingest(ctx, request)
-		if errors.Is(err, otlp.ErrOverloaded) && ctx.Err() == nil {
-			time.Sleep(time.Millisecond) // traces are being filed to make room
-			continue
+		if !errors.Is(err, otlp.ErrOverloaded) || ctx.Err() != nil {
+			return result, err
 		}
-		if s.rejected += result.Rejected; result.Rejected > 0 && s.reason == "" {
-			s.reason = result.Message
-		}
-		return err
+		time.Sleep(time.Millisecond) // traces are being filed to make room
 	}
 }
 
+// Traces implements input.Collector.
+func (s *sources) Traces(ctx context.Context, request []byte) error {
+	result, err := s.Ingest(ctx, request)
+	s.leftOut("spans", result)
+	return err
+}
+
 // Metrics implements input.Collector: metrics are of use if they are the profile of a process.
-func (s *sources) Metrics(_ context.Context, request []byte) error {
-	var m collectorpb.ExportMetricsServiceRequest
-	if err := proto.Unmarshal(request, &m); err != nil {
-		return err
+func (s *sources) Metrics(ctx context.Context, request []byte) error {
+	result, err := s.profiles.Ingest(ctx, request)
+	s.leftOut("data points", result)
+	return err
+}
+
+// leftOut remembers what was rejected, and the first reason.
+func (s *sources) leftOut(what string, result otlp.Result) {
+	if result.Rejected == 0 {
+		return
 	}
-	found, err := exporter.ReadMetrics(m.GetResourceMetrics())
-	if err != nil {
-		return err
+	r := s.rejected[what]
+	if r.Rejected == 0 {
+		r.Message = result.Message
 	}
-	s.snapshots = append(s.snapshots, found...)
-	return nil
+	r.Rejected += result.Rejected
+	s.rejected[what] = r
+}
+
+// warn says what the report lacks.
+func (s *sources) warn() {
+	for _, what := range slices.Sorted(maps.Keys(s.rejected)) {
+		fmt.Fprintf(s.process.Stderr, "otelprof: %d %s are left out: %s\n", s.rejected[what].Rejected, what, s.rejected[what].Message)
+	}
+	c := s.pipeline.Counters()
+	if c.Hurried > 0 {
+		fmt.Fprintf(s.process.Stderr, "otelprof: %d traces may be in parts, for want of memory: see --memory\n", c.Hurried)
+	}
+	if c.ProfilesFailed > 0 {
+		fmt.Fprintf(s.process.Stderr, "otelprof: %d profiles that came as spans are left out: they cannot be read\n", c.ProfilesFailed)
+	}
+	if n := s.profiles.Counters.Begun.Load(); n > 0 {
+		fmt.Fprintf(s.process.Stderr, "otelprof: %d profiles that came as cumulative metrics are left out: there are too many processes\n", n)
+	}
 }
 
 // Snapshot implements input.Collector.

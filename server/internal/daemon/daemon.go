@@ -19,6 +19,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
 	"github.com/stichotrope/stichotrope-go/server/internal/metrics"
 	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
+	"github.com/stichotrope/stichotrope-go/server/internal/profiles"
 	"github.com/stichotrope/stichotrope-go/server/internal/query"
 	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
@@ -33,6 +34,7 @@ type Daemon struct {
 	pipeline  *pipeline.Pipeline
 	forwarder *forward.Forwarder
 	debug     *debug
+	profiles  *profiles.Sink
 	receiver  *receiver.Receiver
 	api       *api.Handler
 	jaeger    *jaeger.Handler
@@ -143,7 +145,8 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	d.guard = c.Listen.Guard()
-	d.receiver = receiver.New(d.debug.sink(d.sink()), nil, c.Receiver, c.Log)
+	d.profiles = profiles.New(d.pipeline, profiles.Options{Log: c.Log})
+	d.receiver = receiver.New(d.debug.sink(d.sink()), d.debug.sink(d.profiles), c.Receiver, c.Log)
 	listeners := map[string]*listen.Listener{}
 	endpoints := map[string]string{}
 	for _, l := range []struct{ what, name, address string }{

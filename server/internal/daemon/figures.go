@@ -6,6 +6,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
 	"github.com/stichotrope/stichotrope-go/server/internal/metrics"
 	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
+	"github.com/stichotrope/stichotrope-go/server/internal/profiles"
 	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 	"github.com/stichotrope/stichotrope-go/server/internal/store/pebblestore"
@@ -17,6 +18,7 @@ func (d *Daemon) report() error {
 		"receiver": func() []metrics.Value { return receiverFigures(&d.receiver.Counters) },
 		"pipeline": func() []metrics.Value { return pipelineFigures(d.pipeline.Counters()) },
 		"store":    d.storeFigures,
+		"profiles": func() []metrics.Value { return profileFigures(&d.profiles.Counters) },
 		"guard":    func() []metrics.Value { return guardFigures(d.guard) },
 		"listener": func() (all []metrics.Value) {
 			for i, l := range d.listeners {
@@ -88,6 +90,15 @@ func pipelineFigures(c pipeline.Counters) []metrics.Value {
 		gauge("used_bytes", "Memory of spans on their way to the store.", c.Used),
 		gauge("pending_bytes", "Memory of traces that are not filed yet.", c.Pending),
 		gauge("sites", "Call sites that are known.", c.Sites),
+	}
+}
+
+func profileFigures(c *profiles.Counters) []metrics.Value {
+	return []metrics.Value{
+		counter("taken", "Profiles that came as metrics and were handed on.", c.Taken.Load()),
+		counter("repeated", "Cumulative profiles that were not newer than what was known.", c.Repeated.Load()),
+		counter("begun", "Cumulative profiles of processes that were there before: only what comes after them is counted.", c.Begun.Load()),
+		counter("rejected_points", "Data points that are of no profile, or of one that cannot be read.", c.Rejected.Load()),
 	}
 }
 

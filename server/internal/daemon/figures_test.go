@@ -12,6 +12,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
 	"github.com/stichotrope/stichotrope-go/server/internal/metrics"
 	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
+	"github.com/stichotrope/stichotrope-go/server/internal/profiles"
 	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 	"github.com/stichotrope/stichotrope-go/server/internal/store/pebblestore"
@@ -54,13 +55,16 @@ func TestEveryCounterIsAFigure(t *testing.T) {
 	var guard listen.Guard
 	var listener listen.Counters
 	var forwarded forward.Counters
+	var profiled profiles.Counters
 	want := map[string][]float64{
 		"receiver": number(t, &received), "pipeline": number(t, &piped), "size": number(t, &size), "pebble": number(t, &pebble),
 		"guard": number(t, &guard), "listener": number(t, &listener), "forward": number(t, &forwarded),
+		"profiles": number(t, &profiled),
 	}
 	for part, values := range map[string][]metrics.Value{
 		"receiver": receiverFigures(&received), "pipeline": pipelineFigures(piped), "size": sizeFigures(size), "pebble": pebbleFigures(pebble),
 		"guard": guardFigures(&guard), "listener": listenerFigures("http", &listener), "forward": forwardFigures(&forwarded),
+		"profiles": profileFigures(&profiled),
 	} {
 		var have []float64
 		for _, v := range values {

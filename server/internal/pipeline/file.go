@@ -144,7 +144,7 @@ func (p *Pipeline) stalled() bool {
 
 // isLarge reports whether the segment has enough in it to be committed.
 func (g *segment) isLarge(c *Config) bool {
-	return g.spans >= c.SegmentSpans || len(g.tally.minutes) >= c.SegmentMinutes
+	return g.spans >= c.SegmentSpans || len(g.tally.minutes) >= c.SegmentMinutes || g.importedSize >= maxImported/2*c.MaxNodes
 }
 
 // relieve files traces before their time, those that have waited longest first, if memory is short.
