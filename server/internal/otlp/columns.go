@@ -37,7 +37,7 @@ func (c *Columns) Read(span []byte) error {
 	for f.next() {
 		switch f.tag {
 		case 9<<3 | bytesType:
-			c.texts.attribute(f.value, collect(&c.Attributes))
+			c.texts.attribute(f.value, gather(&c.Attributes))
 		case 11<<3 | bytesType:
 			c.event(f.value)
 		case 13<<3 | bytesType:
@@ -49,8 +49,8 @@ func (c *Columns) Read(span []byte) error {
 	return f.err
 }
 
-// collect returns a visitor that appends to a list.
-func collect(to *[]Text) func(key, text []byte) bool {
+// gather returns a visitor that appends to a list.
+func gather(to *[]Text) func(key, text []byte) bool {
 	return func(key, text []byte) bool {
 		*to = append(*to, Text{string(key), string(text)})
 		return true
@@ -66,7 +66,7 @@ func (c *Columns) event(message []byte) {
 		case 2<<3 | bytesType:
 			e.Name = f.value
 		case 3<<3 | bytesType:
-			c.texts.attribute(f.value, collect(&e.Attributes))
+			c.texts.attribute(f.value, gather(&e.Attributes))
 		}
 	}
 	c.Events = append(c.Events, e)
@@ -83,7 +83,7 @@ func (c *Columns) link(message []byte) {
 		case 3<<3 | bytesType:
 			l.TraceState = f.value
 		case 4<<3 | bytesType:
-			c.texts.attribute(f.value, collect(&l.Attributes))
+			c.texts.attribute(f.value, gather(&l.Attributes))
 		}
 	}
 	c.Links = append(c.Links, l)
@@ -111,8 +111,8 @@ type OriginColumns struct {
 func ReadOrigin(resource, scope []byte) OriginColumns {
 	var c OriginColumns
 	var texts Texts
-	texts.Resource(resource, collect(&c.Attributes))
-	texts.Scope(scope, collect(&c.ScopeAttributes))
+	texts.Resource(resource, gather(&c.Attributes))
+	texts.Scope(scope, gather(&c.ScopeAttributes))
 	for f := (fields{message: scope}); f.next(); {
 		if f.tag != 1<<3|bytesType {
 			continue

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -106,4 +107,18 @@ func migrate(ctx context.Context, conn driver.Conn, s Schema) error {
 		}
 	}
 	return nil
+}
+
+// Migrate makes the tables in a database, or what is new of them. Several may do it at the same time.
+func Migrate(ctx context.Context, url string, s Schema) (err error) {
+	o, err := parseURL(url)
+	if err != nil {
+		return err
+	}
+	conn, err := clickhouse.Open(o)
+	if err != nil {
+		return explain(err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return explain(migrate(ctx, conn, s))
 }

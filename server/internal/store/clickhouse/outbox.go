@@ -317,7 +317,11 @@ func (o *outbox) flush(ctx context.Context) error {
 	if n := len(o.queue); n > 0 {
 		last = o.queue[n-1].number
 	}
+	failure := o.failure
 	o.mu.Unlock()
+	if failure != nil {
+		return failure // it will be a while until the next attempt
+	}
 	for {
 		o.mu.Lock()
 		left := len(o.queue) > 0 && o.queue[0].number <= last
@@ -334,7 +338,7 @@ func (o *outbox) flush(ctx context.Context) error {
 		case <-attempted:
 		}
 		o.mu.Lock()
-		failure := o.failure
+		failure = o.failure
 		o.mu.Unlock()
 		if failure != nil {
 			return failure
