@@ -9,7 +9,6 @@ import (
 
 // Codes of ClickHouse's errors.
 const (
-	codeUnknownTable    = 60
 	codeUnknownDatabase = 81
 	codeReadOnly        = 164
 	codeUnknownUser     = 192
