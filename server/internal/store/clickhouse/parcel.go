@@ -26,6 +26,9 @@ type parcel struct {
 // token returns the deduplication token of a batch.
 func (p *parcel) token(table string) string { return hex.EncodeToString(p.id[:]) + "-" + table }
 
+// maxParcel is how large a parcel may be before compression.
+const maxParcel = 1 << 30
+
 // parcelFormat is the first byte of an encoded parcel.
 const parcelFormat = 1
 
@@ -54,6 +57,9 @@ func encodeParcel(g *store.Segment, order uint64) ([]byte, error) {
 		}
 		b = appendBytes(binary.AppendVarint(b, p.Minute), snapshot)
 	}
+	if len(b) > maxParcel {
+		return nil, fmt.Errorf("it has %d bytes, %d are allowed", len(b), maxParcel)
+	}
 	head := make([]byte, 25, 25+s2.MaxEncodedLen(len(b)))
 	head[0] = parcelFormat
 	if _, err := rand.Read(head[1:17]); err != nil {
@@ -72,6 +78,9 @@ func decodeParcel(b []byte) (*parcel, error) {
 		return nil, fmt.Errorf("%w: a parcel of another format", store.ErrDamaged)
 	}
 	p := &parcel{id: [16]byte(b[1:17]), order: binary.BigEndian.Uint64(b[17:]), bytes: int64(len(b))}
+	if n, err := s2.DecodedLen(b[25:]); err != nil || n > maxParcel {
+		return nil, fmt.Errorf("%w: a parcel of %d bytes", store.ErrDamaged, n)
+	}
 	body, err := s2.Decode(nil, b[25:])
 	if err != nil {
 		return nil, fmt.Errorf("%w: parcel: %w", store.ErrDamaged, err)
