@@ -131,7 +131,7 @@ func TestThreeNodes(t *testing.T) {
 				nodes = append(nodes, node(t, t.TempDir(), url))
 			}
 			g, began, spans := demo.New(7), time.Now().Add(-10*time.Minute), 0
-			for i := range 300 {
+			for i := range 150 {
 				trace := g.Trace(began.Add(time.Duration(i) * time.Second))
 				spans += len(trace)
 				for n, r := range byService(trace) {
@@ -182,8 +182,8 @@ func TestKilledNode(t *testing.T) {
 	g, began, spans := demo.New(9), time.Now().Add(-10*time.Minute), 0
 	for round := range 4 {
 		s := node(t, data, url)
-		for i := range 150 {
-			trace := g.Trace(began.Add(time.Duration(round*150+i) * time.Second))
+		for i := range 50 {
+			trace := g.Trace(began.Add(time.Duration(round*50+i) * time.Second))
 			spans += len(trace)
 			for _, r := range byService(trace) {
 				s.take(r)
@@ -196,7 +196,7 @@ func TestKilledNode(t *testing.T) {
 	}
 	s := node(t, data, url)
 	s.waitFor(spans)
-	require.Len(t, s.traces(), 600)
+	require.Len(t, s.traces(), 200)
 	require.NoError(t, s.end(syscall.SIGTERM), "%s", s.output)
 	other := node(t, t.TempDir(), url)
 	other.waitFor(spans)
