@@ -34,7 +34,14 @@ const parcelFormat = 1
 
 // encodeParcel gives a segment an id and returns it as bytes.
 func encodeParcel(g *store.Segment, order uint64) ([]byte, error) {
-	b := []byte{}
+	size := 1 << 16
+	for i := range g.Traces {
+		size += 24
+		for _, s := range g.Traces[i].Spans {
+			size += len(s.Raw) + 8
+		}
+	}
+	b := make([]byte, 0, size)
 	b = binary.AppendUvarint(b, uint64(len(g.Origins)))
 	for i := range g.Origins {
 		o := &g.Origins[i]
@@ -89,9 +96,13 @@ func decodeParcel(b []byte) (*parcel, error) {
 	for range r.count() {
 		p.segment.Origins = append(p.segment.Origins, store.Origin{Resource: r.bytes(), Scope: r.bytes(), Service: string(r.bytes())})
 	}
-	for range r.count() {
+	traces := r.count()
+	p.segment.Traces = make([]store.Trace, 0, min(traces, len(r.rest)/(16+1)))
+	for range traces {
 		t := store.Trace{ID: core.TraceID(r.take(16))}
-		for range r.count() {
+		spans := r.count()
+		t.Spans = make([]store.Span, 0, min(spans, len(r.rest)/2))
+		for range spans {
 			t.Spans = append(t.Spans, store.Span{Origin: int(r.number()), Raw: r.bytes()})
 		}
 		p.spans += int64(len(t.Spans))

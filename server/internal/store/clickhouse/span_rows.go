@@ -72,7 +72,7 @@ func makeSpanRows(p *parcel) (*spanRows, error) {
 		c := otlp.ReadOrigin(o.Resource, o.Scope)
 		origins[i] = origin{c, newTexts(c.Attributes), newTexts(c.ScopeAttributes), string(o.Resource), string(o.Scope)}
 	}
-	r := &spanRows{}
+	r := newSpanRows(int(p.spans))
 	for i := range p.segment.Traces {
 		t := &p.segment.Traces[i]
 		id := t.ID.String()
@@ -91,6 +91,20 @@ func makeSpanRows(p *parcel) (*spanRows, error) {
 		}
 	}
 	return r, nil
+}
+
+// newSpanRows makes room for n rows.
+func newSpanRows(n int) *spanRows {
+	text := func() []string { return make([]string, 0, n) }
+	return &spanRows{
+		timestamp: make([]time.Time, 0, n), trace: text(), span: text(), parent: text(), state: text(),
+		name: text(), kind: text(), service: text(), resource: make([]*texts, 0, n), scopeAttributes: make([]*texts, 0, n),
+		scopeName: text(), scopeVersion: text(), attributes: make([]*texts, 0, n), duration: make([]uint64, 0, n),
+		status: text(), message: text(), eventTime: make([][]time.Time, 0, n), eventName: make([][]string, 0, n),
+		eventAttributes: make([][]*texts, 0, n), linkTrace: make([][]string, 0, n), linkSpan: make([][]string, 0, n),
+		linkState: make([][]string, 0, n), linkAttributes: make([][]*texts, 0, n), rawSpan: text(), rawResource: text(),
+		rawScope: text(), order: make([]uint64, 0, n), index: make([]uint32, 0, n),
+	}
 }
 
 // add appends what a Span message tells.
