@@ -121,8 +121,9 @@ func (f *serveFlags) complete(environment []string, stderr io.Writer) error {
 		f.SpanMetrics = f.spanMetrics
 	}
 	if f.Store == daemon.StoreClickHouse {
-		// Other nodes see what is sent: no segment waits for more spans for long.
-		f.Pipeline.SegmentAge = time.Second
+		// Other nodes see what is sent: no segment waits for more spans for long. ClickHouse gains little from more than ten
+		// thousand in a batch, and a batch is in memory several times.
+		f.Pipeline.SegmentAge, f.Pipeline.SegmentSpans = time.Second, 16<<10
 	}
 	if f.Data == "" {
 		f.Data = stateFolder(environment)
