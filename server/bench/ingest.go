@@ -17,7 +17,11 @@ func (b *bench) ingest(ctx context.Context) error {
 		return err
 	}
 	b.report.load = l
-	for _, store := range []string{"none", "memory", "pebble"} {
+	stores := []string{"none", "memory", "pebble"}
+	if os.Getenv(engineVariable) != "" {
+		stores = append(stores, "clickhouse")
+	}
+	for _, store := range stores {
 		for _, protocol := range []string{"gRPC", "HTTP"} {
 			if !b.only.MatchString(store + " over " + protocol) {
 				continue
@@ -42,14 +46,22 @@ type ingestRow struct {
 	perSpan float64 // bytes on disk
 }
 
-func (b *bench) ingestRow(ctx context.Context, l load, store, protocol string) (ingestRow, error) {
-	row := ingestRow{store: store, protocol: protocol}
+func (b *bench) ingestRow(ctx context.Context, l load, store, protocol string) (row ingestRow, err error) {
+	row = ingestRow{store: store, protocol: protocol}
 	b.say("%s over %s", store, protocol)
 	data := filepath.Join(b.scratch, store+protocol)
 	defer os.RemoveAll(data)
+	var e *engine
 	var args []string
 	if b.profile > 0 {
 		args = append(args, "--debug")
+	}
+	if store == "clickhouse" {
+		if e, err = startEngine(ctx, os.Getenv(engineVariable)); err != nil {
+			return row, err
+		}
+		defer func() { err = errors.Join(err, e.stop(ctx)) }()
+		args = append(args, "--clickhouse", e.url)
 	}
 	p, err := b.start(ctx, store, data, args...)
 	if err != nil {
@@ -57,6 +69,9 @@ func (b *bench) ingestRow(ctx context.Context, l load, store, protocol string) (
 	}
 	written := p.writeProfile(b.profile, store+"-"+protocol+".pprof")
 	took, err := p.load(ctx, l, b.senders, protocol, 0)
+	if e != nil && err == nil {
+		err = e.waitFor(ctx, l.spans)
+	}
 	row.peak, _ = p.peak()
 	if err = errors.Join(err, written(), p.stop()); err != nil {
 		return row, err
@@ -69,6 +84,13 @@ func (b *bench) ingestRow(ctx context.Context, l load, store, protocol string) (
 			return row, err
 		}
 		row.perSpan = float64(size) / float64(l.spans)
+	}
+	if e != nil {
+		size, err := e.bytes(ctx)
+		if err != nil {
+			return row, err
+		}
+		row.perSpan = size / float64(l.spans)
 	}
 	return row, nil
 }

@@ -66,7 +66,7 @@ Try it:
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
-	root.AddCommand(newServe(p), newReport(p), newDiff(p), newDemo(p), newVersion())
+	root.AddCommand(newServe(p), newReport(p), newDiff(p), newDemo(p), newClickHouse(p), newVersion())
 	for _, c := range append(root.Commands(), root) {
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c.CommandPath(), err} })
 		if args := c.Args; args != nil {

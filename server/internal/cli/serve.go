@@ -35,6 +35,7 @@ type serveFlags struct {
 	logLevel, logFormat    string
 	requestBytes, inFlight string
 	forwardQueue           string
+	clickHouseQueue        string
 	spanMetrics            []string
 }
 
@@ -51,13 +52,15 @@ a key of the file given by --config; the flag wins, then the variable, then the 
 
   otelprof serve
   otelprof serve --data /var/lib/otelprof --retention 14d --retention-bytes 50GiB
-  otelprof serve --store none                       # statistics alone, no spans are kept`,
+  otelprof serve --store none                       # statistics alone, no spans are kept
+  OTELPROF_CLICKHOUSE=clickhouse://user:password@host:9000/otel otelprof serve --store clickhouse   # one of several nodes`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, p) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.Store, "store", daemon.StorePebble, "where spans are kept: pebble (on disk), memory, or none (statistics alone)")
-	flags.StringVar(&f.Data, "data", "", "the `folder` of the store (default otelprof in the user's state folder)")
+	flags.StringVar(&f.Store, "store", daemon.StorePebble, "where spans are kept: pebble (on disk), clickhouse (for several nodes), memory, or none (statistics alone)")
+	flags.StringVar(&f.Data, "data", "", "the `folder` of the store, or of the queue before ClickHouse (default otelprof in the user's state folder)")
+	f.addClickHouse(flags)
 	flags.StringVar(&f.OTLPGRPC, "otlp-grpc", "127.0.0.1:4317", "`address` for OTLP over gRPC")
 	flags.StringVar(&f.OTLPHTTP, "otlp-http", "127.0.0.1:4318", "`address` for OTLP over HTTP")
 	flags.StringVar(&f.HTTP, "http", "127.0.0.1:4319", "`address` of the page, the API, Jaeger's HTTP API and the metrics")
@@ -104,6 +107,7 @@ func (f *serveFlags) complete(environment []string, stderr io.Writer) error {
 	f.Pipeline.RetentionBytes = size("retention-bytes", f.retentionBytes)
 	f.Pipeline.Memory = size("memory", f.memory)
 	f.Forward.QueueBytes = size("forward-queue-bytes", f.forwardQueue)
+	f.ClickHouse.QueueBytes = size("clickhouse-queue-bytes", f.clickHouseQueue)
 	f.Receiver.RequestBytes = size("request-bytes", f.requestBytes)
 	f.Receiver.InFlightBytes = size("in-flight-bytes", f.inFlight)
 	var err error
@@ -115,6 +119,11 @@ func (f *serveFlags) complete(environment []string, stderr io.Writer) error {
 	}
 	if !slices.Equal(f.spanMetrics, []string{"none"}) {
 		f.SpanMetrics = f.spanMetrics
+	}
+	if f.Store == daemon.StoreClickHouse {
+		// Other nodes see what is sent: no segment waits for more spans for long. ClickHouse gains little from more than ten
+		// thousand in a batch, and a batch is in memory several times.
+		f.Pipeline.SegmentAge, f.Pipeline.SegmentSpans = time.Second, 16<<10
 	}
 	if f.Data == "" {
 		f.Data = stateFolder(environment)
@@ -188,7 +197,11 @@ func greet(w io.Writer, addresses []daemon.Address, c daemon.Config, took time.D
 		return "\x1b[1m" + text + "\x1b[0m"
 	}
 	where := c.Data
-	if c.Store != daemon.StorePebble {
+	switch c.Store {
+	case daemon.StorePebble:
+	case daemon.StoreClickHouse:
+		where = "its queue is in " + c.Data
+	default:
 		where = "in memory, gone with this process"
 	}
 	fmt.Fprintf(w, "%s %s is ready after %v, store %s: %s\n\n", strong("otelprof"), c.Version, took.Round(time.Millisecond), c.Store, where)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -10,19 +11,23 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
 	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
 	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/clickhouse"
 )
 
 // The stores to choose from.
 const (
-	StorePebble = "pebble" // spans and profiles on disk
-	StoreMemory = "memory" // spans and profiles in memory, gone with the process
-	StoreNone   = "none"   // profiles in memory, no spans
+	StorePebble     = "pebble"     // spans and profiles on disk
+	StoreClickHouse = "clickhouse" // spans and profiles in ClickHouse, for several nodes; a queue on disk
+	StoreMemory     = "memory"     // spans and profiles in memory, gone with the process
+	StoreNone       = "none"       // profiles in memory, no spans
 )
 
 // Config says what to start.
 type Config struct {
-	// Store is one of the stores above; Data is the folder of StorePebble.
+	// Store is one of the stores above; Data is the folder of StorePebble, and of the queue of StoreClickHouse.
 	Store, Data string
+	// ClickHouse is where StoreClickHouse is. Its Dir and Logger are set by Start.
+	ClickHouse clickhouse.Options
 	// The addresses to listen on, host:port; an empty one is left out.
 	OTLPGRPC, OTLPHTTP string
 	// HTTP has the page, the API, Jaeger's HTTP API and the metrics.
@@ -51,12 +56,15 @@ type Config struct {
 
 func (c *Config) validate() error {
 	switch c.Store {
-	case StorePebble, StoreMemory, StoreNone:
+	case StorePebble, StoreClickHouse, StoreMemory, StoreNone:
 	default:
-		return fmt.Errorf("store is %q, want %s, %s or %s", c.Store, StorePebble, StoreMemory, StoreNone)
+		return fmt.Errorf("store is %q, want %s, %s, %s or %s", c.Store, StorePebble, StoreClickHouse, StoreMemory, StoreNone)
 	}
-	if c.Store == StorePebble && c.Data == "" {
-		return fmt.Errorf("store %s needs a folder for its data", StorePebble)
+	if (c.Store == StorePebble || c.Store == StoreClickHouse) && c.Data == "" {
+		return fmt.Errorf("store %s needs a folder for its data", c.Store)
+	}
+	if c.Store == StoreClickHouse {
+		return errors.Join(clickhouse.CheckURL(c.ClickHouse.URL), c.ClickHouse.Schema.Validate())
 	}
 	if c.JaegerUI != "" {
 		if u, err := url.Parse(c.JaegerUI); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {

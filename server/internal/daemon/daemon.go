@@ -23,6 +23,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/query"
 	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/clickhouse"
 	"github.com/stichotrope/stichotrope-go/server/internal/store/memory"
 	"github.com/stichotrope/stichotrope-go/server/internal/store/pebblestore"
 )
@@ -108,10 +109,18 @@ func (d *Daemon) Stop() error {
 
 func (d *Daemon) onStop(f func(context.Context) error) { d.closers = append(d.closers, f) }
 
-func (d *Daemon) openStore(context.Context) error {
+func (d *Daemon) openStore(ctx context.Context) error {
 	switch d.config.Store {
 	case StorePebble:
 		s, err := pebblestore.Open(pebblestore.Options{Dir: d.config.Data, Logger: d.config.Log})
+		if err != nil {
+			return err
+		}
+		d.store = s
+	case StoreClickHouse:
+		o := d.config.ClickHouse
+		o.Dir, o.Logger = d.config.Data, d.config.Log
+		s, err := clickhouse.Open(ctx, o)
 		if err != nil {
 			return err
 		}

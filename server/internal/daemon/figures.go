@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"time"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
 	"github.com/stichotrope/stichotrope-go/server/internal/metrics"
@@ -9,6 +10,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/profiles"
 	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/clickhouse"
 	"github.com/stichotrope/stichotrope-go/server/internal/store/pebblestore"
 )
 
@@ -102,17 +104,45 @@ func profileFigures(c *profiles.Counters) []metrics.Value {
 	}
 }
 
+// sizeTime is how long the store may take to tell its size.
+const sizeTime = 5 * time.Second
+
 func (d *Daemon) storeFigures() []metrics.Value {
-	size, err := d.store.Size(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), sizeTime)
+	defer cancel()
+	size, err := d.store.Size(ctx)
 	failed := int64(0)
 	if err != nil {
 		failed = 1
 	}
 	all := append(sizeFigures(size), gauge("unreadable", "1 if the store could not tell its size.", failed))
-	if s, ok := d.store.(*pebblestore.Store); ok {
+	switch s := d.store.(type) {
+	case *pebblestore.Store:
 		all = append(all, pebbleFigures(s.Counters())...)
+	case *clickhouse.Store:
+		c := s.Counters()
+		all = append(append(all, pebbleFigures(c.Local)...), queueFigures(c)...)
 	}
 	return all
+}
+
+// queueFigures tell what waits for ClickHouse.
+func queueFigures(c clickhouse.Counters) []metrics.Value {
+	oldest := int64(0)
+	if !c.Oldest.IsZero() {
+		oldest = c.Oldest.Unix()
+	}
+	return []metrics.Value{
+		gauge("queue_segments", "Segments that ClickHouse does not have yet.", c.Waiting),
+		gauge("queue_spans", "Their spans.", c.WaitingSpans),
+		gauge("queue_oldest_timestamp_seconds", "Since when the first of them waits; 0 if there is none.", oldest),
+		gauge("queue_bytes", "What they and the log take on the disk.", c.QueueBytes),
+		gauge("queue_limit_bytes", "What they may take; then requests are refused.", c.QueueLimit),
+		counter("sent_segments", "Segments that ClickHouse took.", c.Sent),
+		counter("sent_spans", "Spans that ClickHouse took.", c.SentSpans),
+		counter("send_errors", "Attempts to send a segment to ClickHouse that failed; they are repeated.", c.Failed),
+		counter("damaged_segments", "Segments that could not be read from the disk and were given up.", c.Damaged),
+	}
 }
 
 func sizeFigures(s store.Size) []metrics.Value {

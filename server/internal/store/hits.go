@@ -79,12 +79,18 @@ func (h *Hits) sorted() []Hit {
 	return sorted
 }
 
-// IDs returns the traces in order.
-func (h *Hits) IDs() []core.TraceID {
+// All returns the hits in order.
+func (h *Hits) All() []Hit {
 	sorted := h.sorted()
 	if h.limit > 0 && len(sorted) > h.limit {
 		sorted = sorted[:h.limit]
 	}
+	return sorted
+}
+
+// IDs returns the traces in order.
+func (h *Hits) IDs() []core.TraceID {
+	sorted := h.All()
 	ids := make([]core.TraceID, len(sorted))
 	for i, hit := range sorted {
 		ids[i] = hit.Trace

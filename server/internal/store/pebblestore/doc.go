@@ -17,6 +17,7 @@
 //	p minute part     the part itself
 //	h hour            the profile of an hour, with the highest number of the parts in it
 //	n name            a saved snapshot
+//	u number          a parcel: bytes on their way to another store, see CommitParcel
 //
 // Numbers are in big-endian order, so that keys are in order of time. A block is written once, with one batch, and is deleted
 // as a whole.

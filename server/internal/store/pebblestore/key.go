@@ -20,6 +20,7 @@ const (
 	keyPart     = 'p'
 	keyHour     = 'h'
 	keySnapshot = 'n'
+	keyParcel   = 'u'
 )
 
 // appendKey appends the key of the kind with its numbers.

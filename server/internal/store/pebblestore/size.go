@@ -38,7 +38,7 @@ func (s *Store) physical() int64 {
 	return int64(m.Table.Local.LiveSize + m.WAL.Size)
 }
 
-// logical returns how many bytes the log, the blocks and the profiles have.
+// logical returns how many bytes the log, the parcels, the blocks and the profiles have.
 func (s *Store) logical() int64 {
 	_, n := s.log.size()
 	s.blocks.mu.RLock()
@@ -47,5 +47,5 @@ func (s *Store) logical() int64 {
 	s.profiles.mu.Lock()
 	n += s.profiles.bytes
 	s.profiles.mu.Unlock()
-	return n
+	return n + s.parcels.size()
 }

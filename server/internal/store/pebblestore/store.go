@@ -31,6 +31,7 @@ type Store struct {
 
 	sequence atomic.Uint64 // of the last log entry
 	log      logTable
+	parcels  parcelTable
 	blocks   blockTable
 	profiles *profileStore
 
@@ -108,6 +109,9 @@ func (s *Store) open() (err error) {
 		return err
 	}
 	if err = s.loadLog(); err != nil {
+		return err
+	}
+	if err = s.loadParcels(); err != nil {
 		return err
 	}
 	if err = s.loadBlocks(); err != nil {

@@ -1,0 +1,90 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// delivery is a parcel as rows.
+type delivery struct {
+	parcel  *parcel
+	spans   *spanRows
+	profile *profileRows
+	minutes *minuteRows
+}
+
+func makeDelivery(p *parcel) (*delivery, error) {
+	spans, err := makeSpanRows(p)
+	if err != nil {
+		return nil, err
+	}
+	return &delivery{p, spans, makeProfileRows(p), makeMinuteRows(p)}, nil
+}
+
+// deliverNames sends what the ids of sites and paths mean. To do so twice does no harm.
+func (s *Store) deliverNames(ctx context.Context, d *delivery) error {
+	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	if _, err := s.insert(ctx, d.parcel, "otelprof_sites", siteColumns, d.profile.sites.columns(), len(d.profile.sites.id)); err != nil {
+		return err
+	}
+	_, err := s.insert(ctx, d.parcel, "otelprof_paths", pathColumns, d.profile.paths.columns(), len(d.profile.paths.id))
+	return err
+}
+
+// deliver sends spans and profiles. began tells whether anything of it may have arrived.
+func (s *Store) deliver(ctx context.Context, d *delivery) (began bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	for _, t := range []struct {
+		name    string
+		columns []string
+		rows    []any
+		n       int
+	}{
+		{"otel_traces", spanColumns, d.spans.columns(), len(d.spans.timestamp)},
+		{"otelprof_profile", profileColumns, d.profile.columns(), len(d.profile.minute)},
+		{"otelprof_minutes", minuteColumns, d.minutes.columns(), len(d.minutes.minute)},
+	} {
+		sent, err := s.insert(ctx, d.parcel, t.name, t.columns, t.rows, t.n)
+		began = began || sent
+		if err != nil {
+			return began, err
+		}
+	}
+	return began, nil
+}
+
+// insertSettings make an insert one batch that is in the tables when ClickHouse has answered, once for each token.
+func insertSettings(token string) clickhouse.Settings {
+	return clickhouse.Settings{
+		"insert_deduplication_token": token, "insert_deduplicate": 1, "async_insert": 0,
+		"distributed_foreground_insert": 1, "max_partitions_per_insert_block": 0,
+		"max_insert_block_size": 1 << 24, "min_insert_block_size_rows": 0, "min_insert_block_size_bytes": 0,
+	}
+}
+
+// insert sends the rows of a table as one batch. sent tells whether any may have arrived.
+func (s *Store) insert(ctx context.Context, p *parcel, table string, names []string, rows []any, n int) (sent bool, err error) {
+	if n == 0 {
+		return false, nil
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings(p.token(table))))
+	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+table+" ("+strings.Join(names, ", ")+")")
+	if err != nil {
+		return false, fmt.Errorf("insert into %s: %w", table, err)
+	}
+	defer func() { _ = batch.Close() }()
+	for i, values := range rows {
+		if err := batch.Column(i).Append(values); err != nil {
+			return false, fmt.Errorf("insert into %s: %s: %w", table, names[i], err)
+		}
+	}
+	if err := batch.Send(); err != nil {
+		return true, fmt.Errorf("insert into %s: %w", table, err)
+	}
+	return true, nil
+}

@@ -1,0 +1,127 @@
+package clickhouse
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
+)
+
+// dictionary says what ids of sites and of paths mean.
+type dictionary struct {
+	sites map[id]core.Site
+	// parents are those of the paths.
+	parents map[id]id
+}
+
+// names reads what the ids in a part of the profile mean.
+func (s *Store) names(ctx context.Context, within string) (*dictionary, error) {
+	d := &dictionary{sites: map[id]core.Site{}, parents: map[id]id{}}
+	rows, err := s.conn.Query(ctx, "SELECT SiteId, Service, Track, Name, Kind, Function, File, Line FROM otelprof_sites "+
+		"WHERE SiteId "+s.in()+" (SELECT DISTINCT SiteId FROM otelprof_profile WHERE "+within+")")
+	if err != nil {
+		return nil, explain(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		var site core.Site
+		var kind uint8
+		var line uint32
+		if err := rows.Scan(&text, &site.Service, &site.Track, &site.Name, &kind, &site.Function, &site.File, &line); err != nil {
+			return nil, explain(err)
+		}
+		site.Kind, site.Line = core.Kind(kind), int(line)
+		var key id
+		copy(key[:], text)
+		d.sites[key] = site
+	}
+	if err := rows.Err(); err != nil {
+		return nil, explain(err)
+	}
+	return d, s.readPaths(ctx, d, within)
+}
+
+func (s *Store) readPaths(ctx context.Context, d *dictionary, within string) error {
+	rows, err := s.conn.Query(ctx, "SELECT PathId, Parent FROM otelprof_paths WHERE PathId "+s.in()+
+		" (SELECT DISTINCT PathId FROM otelprof_profile WHERE "+within+")")
+	if err != nil {
+		return explain(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var path, parent string
+		if err := rows.Scan(&path, &parent); err != nil {
+			return explain(err)
+		}
+		var p, q id
+		copy(p[:], path)
+		copy(q[:], parent)
+		d.parents[p] = q
+	}
+	return explain(rows.Err())
+}
+
+// in is how a subquery is asked that other servers have to know the answer of.
+func (s *Store) in() string {
+	if s.options.Schema.Cluster != "" {
+		return "GLOBAL IN"
+	}
+	return "IN"
+}
+
+// build puts statistics into a snapshot, in its order.
+func (d *dictionary) build(to *core.Snapshot, stats []pathStats) error {
+	blocks := make(map[id]int)
+	var nodes []*pathStats
+	for i := range stats {
+		p := &stats[i]
+		if p.path != (id{}) {
+			nodes = append(nodes, p)
+			continue
+		}
+		site, ok := d.sites[p.site]
+		if !ok {
+			return fmt.Errorf("%w: otelprof_sites lacks a site", store.ErrDamaged)
+		}
+		to.Blocks = append(to.Blocks, core.Block{Site: site, Stats: p.stats, Pending: p.pending})
+	}
+	slices.SortFunc(to.Blocks, func(a, b core.Block) int { return a.Site.Compare(b.Site) })
+	for i := range to.Blocks {
+		blocks[siteID(&to.Blocks[i].Site)] = i
+	}
+	return d.buildTree(to, blocks, nodes)
+}
+
+// buildTree puts the nodes in depth-first order.
+func (d *dictionary) buildTree(to *core.Snapshot, blocks map[id]int, nodes []*pathStats) error {
+	children := make(map[id][]*pathStats, len(nodes))
+	for _, n := range nodes {
+		parent, ok := d.parents[n.path]
+		if _, known := blocks[n.site]; !ok || !known {
+			return fmt.Errorf("%w: otelprof_paths or otelprof_profile lacks a path", store.ErrDamaged)
+		}
+		children[parent] = append(children[parent], n)
+	}
+	// Blocks are in the order of their sites.
+	for _, siblings := range children {
+		slices.SortFunc(siblings, func(a, b *pathStats) int { return cmp.Compare(blocks[a.site], blocks[b.site]) })
+	}
+	to.Nodes = make([]core.Node, 0, len(nodes))
+	var add func(parent int, path id)
+	add = func(parent int, path id) {
+		for _, n := range children[path] {
+			at := len(to.Nodes)
+			to.Nodes = append(to.Nodes, core.Node{Parent: parent, Block: blocks[n.site], Stats: n.stats})
+			add(at, n.path)
+		}
+	}
+	add(-1, id{})
+	if len(to.Nodes) != len(nodes) {
+		return fmt.Errorf("%w: %d of %d paths have no way to a root", store.ErrDamaged, len(nodes)-len(to.Nodes), len(nodes))
+	}
+	return nil
+}

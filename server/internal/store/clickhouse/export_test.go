@@ -1,0 +1,62 @@
+package clickhouse
+
+import (
+	"context"
+	"testing"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/storetest"
+)
+
+// EncodeParcel returns a segment as it lies in the queue.
+func EncodeParcel(t *testing.T, g *store.Segment) []byte {
+	b, err := encodeParcel(g, 1)
+	require.NoError(t, err)
+	return b
+}
+
+// Deliver sends a parcel.
+func Deliver(t *testing.T, s *Store, encoded []byte) {
+	p, err := decodeParcel(encoded)
+	require.NoError(t, err)
+	d, err := makeDelivery(p)
+	require.NoError(t, err)
+	require.NoError(t, s.deliverNames(context.Background(), d))
+	_, err = s.deliver(context.Background(), d)
+	require.NoError(t, err)
+}
+
+func TestRefusalsAreExplained(t *testing.T) {
+	for code, want := range map[int32]string{
+		codeAuthentication: "user and password", codeWrongPassword: "user and password", codeUnknownUser: "user and password",
+		codeUnknownDatabase: "no such database", codeReadOnly: "read only", codeTableReadOnly: "read only",
+		codeNotEnoughSpace: "disk of ClickHouse is full", codeAccessDenied: "may not do this", 1: "refuses",
+	} {
+		err := &clickhouse.Exception{Code: code, Message: "why"}
+		require.ErrorContains(t, explain(err), want)
+		require.ErrorIs(t, explain(err), err)
+		require.False(t, passes(err))
+	}
+	require.True(t, passes(context.DeadlineExceeded))
+	require.NoError(t, explain(nil))
+}
+
+// FuzzDecodeParcel must neither panic nor take memory for what is not there.
+func FuzzDecodeParcel(f *testing.F) {
+	m := storetest.NewGenerator(1).Segment(2)
+	m.AddProfiles()
+	b, err := encodeParcel(&m.Segment, 7)
+	require.NoError(f, err)
+	f.Add(b)
+	f.Add(b[:len(b)/2])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if p, err := decodeParcel(b); err == nil {
+			require.NoError(t, p.segment.Validate())
+		} else {
+			require.ErrorIs(t, err, store.ErrDamaged)
+		}
+	})
+}

@@ -1,0 +1,57 @@
+package clickhouse
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// Codes of ClickHouse's errors.
+const (
+	codeUnknownDatabase = 81
+	codeReadOnly        = 164
+	codeUnknownUser     = 192
+	codeWrongPassword   = 193
+	codeTableReadOnly   = 242
+	codeNotEnoughSpace  = 243
+	codeAccessDenied    = 497
+	codeAuthentication  = 516
+)
+
+// refusal returns the error that ClickHouse answered with.
+func refusal(err error) (*clickhouse.Exception, bool) {
+	var exception *clickhouse.Exception
+	ok := errors.As(err, &exception)
+	return exception, ok
+}
+
+// passes reports whether an error may be gone the next time without anybody doing anything: ClickHouse does not answer.
+func passes(err error) bool {
+	_, refused := refusal(err)
+	return !refused && !errors.Is(err, ErrSchema)
+}
+
+// explain adds to an error what it means. No error of the driver's shows the URL.
+func explain(err error) error {
+	if err == nil || errors.Is(err, ErrSchema) {
+		return err
+	}
+	exception, refused := refusal(err)
+	if !refused {
+		return fmt.Errorf("ClickHouse does not answer: %w", err)
+	}
+	switch exception.Code {
+	case codeUnknownUser, codeWrongPassword, codeAuthentication:
+		return fmt.Errorf("ClickHouse knows no such user and password: correct them in --clickhouse or OTELPROF_CLICKHOUSE: %w", err)
+	case codeUnknownDatabase:
+		return fmt.Errorf("there is no such database in ClickHouse: create it, or correct the URL: %w", err)
+	case codeReadOnly, codeTableReadOnly:
+		return fmt.Errorf("ClickHouse may be read only: the user needs to write, and a replicated table its Keeper: %w", err)
+	case codeNotEnoughSpace:
+		return fmt.Errorf("the disk of ClickHouse is full: %w", err)
+	case codeAccessDenied:
+		return fmt.Errorf("the user of ClickHouse may not do this: it needs SELECT, INSERT, ALTER and CREATE in its database: %w", err)
+	}
+	return fmt.Errorf("ClickHouse refuses: %w", err)
+}

@@ -1,0 +1,71 @@
+package clickhouse
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
+)
+
+// Services implements store.Reader.
+func (s *Store) Services(ctx context.Context) ([]string, error) {
+	names := map[string]struct{}{}
+	err := s.operations(ctx, "SELECT DISTINCT ServiceName, '', '' FROM otel_traces", func(o store.Operation) { names[o.Service] = struct{}{} })
+	return slices.Sorted(maps.Keys(names)), err
+}
+
+// Operations implements store.Reader.
+func (s *Store) Operations(ctx context.Context, service string) ([]store.Operation, error) {
+	query := "SELECT DISTINCT ServiceName, SpanName, SpanKind FROM otel_traces"
+	if service != "" {
+		query += " WHERE ServiceName = " + quote(service)
+	}
+	all := map[store.Operation]struct{}{}
+	err := s.operations(ctx, query, func(o store.Operation) {
+		if service == "" || o.Service == service {
+			all[o] = struct{}{}
+		}
+	})
+	return slices.SortedFunc(maps.Keys(all), store.Operation.Compare), err
+}
+
+// operations calls f for what a query finds, and for the spans that wait.
+func (s *Store) operations(ctx context.Context, query string, f func(store.Operation)) error {
+	if err := s.use(ctx); err != nil {
+		return err
+	}
+	waiting, release, err := s.outbox.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	var read otlp.Span
+	for _, p := range waiting {
+		for i := range p.segment.Traces {
+			for _, sp := range p.segment.Traces[i].Spans {
+				if err := read.Read(sp.Raw); err != nil {
+					return err
+				}
+				f(store.Operation{Service: p.segment.Origins[sp.Origin].Service, Name: string(read.Name), Kind: read.Kind})
+			}
+		}
+	}
+	rows, err := s.conn.Query(ctx, query)
+	if err != nil {
+		return explain(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var o store.Operation
+		var kind string
+		if err := rows.Scan(&o.Service, &o.Name, &kind); err != nil {
+			return explain(err)
+		}
+		o.Kind = core.Kind(max(slices.Index(kinds[:], kind), 0))
+		f(o)
+	}
+	return explain(rows.Err())
+}

@@ -1,0 +1,102 @@
+package clickhouse
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// Options of a store. URL and Dir are needed; the zero value of all others means the default.
+type Options struct {
+	// URL is where ClickHouse is, as its Go driver has it: clickhouse://user:password@host:9000/database?secure=true. Several
+	// hosts are separated by commas. It is a secret, and in no message.
+	URL string
+	// Dir is the directory of the queue. Nobody else may use it.
+	Dir string
+	// QueueBytes is how much may wait for ClickHouse on the disk: 16 GiB by default. What is over it is refused with
+	// store.ErrFull.
+	QueueBytes int64
+	// ReserveBytes is how much room must be left on the disk, see pebblestore.Options.
+	ReserveBytes int64
+	// Schema says how tables are made that are not there.
+	Schema Schema
+	// KeepSchema leaves the tables to somebody else: if they are not of this version, Open fails.
+	KeepSchema bool
+	// RetainSlack is by how much spans may outlive the retention, before rows of a day are deleted of which others stay: that
+	// rewrites what stays. One hour by default, negative for none.
+	RetainSlack time.Duration
+	// Timeout is how long an answer of ClickHouse may take when a parcel is sent: one minute by default.
+	Timeout time.Duration
+	// CloseTime is how long Close tries to send what waits: 5 s by default, negative for not at all.
+	CloseTime time.Duration
+	// Logger gets what operators should know; nil for slog.Default().
+	Logger *slog.Logger
+	// Now is the clock for snapshots and for the order of segments; nil for time.Now.
+	Now func() time.Time
+}
+
+const (
+	defaultQueue     = 16 << 30
+	defaultSlack     = time.Hour
+	defaultTimeout   = time.Minute
+	defaultCloseTime = 5 * time.Second
+)
+
+func (o *Options) setDefaults() {
+	if o.QueueBytes <= 0 {
+		o.QueueBytes = defaultQueue
+	}
+	if o.RetainSlack == 0 {
+		o.RetainSlack = defaultSlack
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.CloseTime == 0 {
+		o.CloseTime = defaultCloseTime
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+}
+
+// CheckURL says what is wrong with the URL of a ClickHouse, without showing it.
+func CheckURL(text string) error {
+	_, err := parseURL(text)
+	return err
+}
+
+// parseURL reads the address. The driver's errors are not passed on: they show the URL, which has the password.
+func parseURL(text string) (*clickhouse.Options, error) {
+	if text == "" {
+		return nil, errors.New("the URL of ClickHouse is missing, such as clickhouse://user:password@host:9000/database")
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("the URL of ClickHouse cannot be read, want clickhouse://user:password@host:9000/database")
+	}
+	switch u.Scheme {
+	case "clickhouse", "tcp", "native":
+	default:
+		return nil, fmt.Errorf("the URL of ClickHouse begins with %q, want clickhouse://", u.Scheme)
+	}
+	o, err := clickhouse.ParseDSN(text)
+	if err != nil {
+		return nil, errors.New("the URL of ClickHouse has settings that its driver does not know, " +
+			"want clickhouse://user:password@host:9000/database?secure=true")
+	}
+	if o.Compression == nil {
+		o.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
+	}
+	if u.Query().Get("dial_timeout") == "" {
+		o.DialTimeout = 5 * time.Second
+	}
+	return o, nil
+}

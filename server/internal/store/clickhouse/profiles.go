@@ -1,0 +1,196 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"math/big"
+	"slices"
+
+	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
+)
+
+// Profile implements store.Reader. ClickHouse merges the rows, and what comes of it is bit for bit what core.Merge would make.
+func (s *Store) Profile(ctx context.Context, within store.Range) (*core.Snapshot, error) {
+	whole := &core.Snapshot{}
+	err := s.profiles(ctx, within, math.MaxInt64, func(_ int64, p *core.Snapshot) error {
+		whole = p
+		return nil
+	})
+	return whole, err
+}
+
+// Profiles implements store.Reader.
+func (s *Store) Profiles(ctx context.Context, within store.Range, step int, f func(minute int64, p *core.Snapshot) error) error {
+	return s.profiles(ctx, within, int64(max(step, 1)), f)
+}
+
+// profiles calls f for groups of step minutes; for one of all if that is MaxInt64.
+func (s *Store) profiles(ctx context.Context, within store.Range, step int64, f func(minute int64, p *core.Snapshot) error) error {
+	if err := s.use(ctx); err != nil {
+		return err
+	}
+	groups, err := s.readGroups(ctx, within, step)
+	if err != nil {
+		return err
+	}
+	for _, first := range slices.Sorted(maps.Keys(groups)) {
+		if err := f(first, core.Merge(groups[first]...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readGroups returns what is to be merged for each group: of ClickHouse, and of the parcels that wait.
+func (s *Store) readGroups(ctx context.Context, within store.Range, step int64) (map[int64][]*core.Snapshot, error) {
+	waiting, release, err := s.outbox.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	from, until := within.Minutes()
+	groups := map[int64][]*core.Snapshot{}
+	for _, p := range waiting {
+		for _, m := range p.segment.Profiles {
+			if m.Minute >= from && m.Minute < until {
+				first := groupOf(m.Minute, step)
+				groups[first] = append(groups[first], m.Snapshot)
+			}
+		}
+	}
+	stored, err := s.storedGroups(ctx, from, until, step)
+	if err != nil {
+		return nil, err
+	}
+	for first, snapshot := range stored {
+		groups[first] = append(groups[first], snapshot)
+	}
+	return groups, nil
+}
+
+func groupOf(minute, step int64) int64 {
+	if step == math.MaxInt64 {
+		return 0
+	}
+	return store.FloorStep(minute, int(step))
+}
+
+// storedGroups returns the profiles that ClickHouse has.
+func (s *Store) storedGroups(ctx context.Context, from, until, step int64) (map[int64]*core.Snapshot, error) {
+	group := "toInt64(0)"
+	if step != math.MaxInt64 {
+		group = fmt.Sprintf("Minute - positiveModulo(Minute, toInt64(%d))", step)
+	}
+	within := fmt.Sprintf("Minute >= toInt64(%d) AND Minute < toInt64(%d)", from, until)
+	snapshots, err := s.minutes(ctx, group, within)
+	if err != nil || len(snapshots) == 0 {
+		return nil, err
+	}
+	rows, err := s.profileStats(ctx, group, within)
+	if err != nil {
+		return nil, err
+	}
+	dictionary, err := s.names(ctx, within)
+	if err != nil {
+		return nil, err
+	}
+	for first, stats := range rows {
+		if snapshots[first] == nil {
+			snapshots[first] = &core.Snapshot{}
+		}
+		if err := dictionary.build(snapshots[first], stats); err != nil {
+			return nil, err
+		}
+	}
+	return snapshots, nil
+}
+
+// minutes reads what profiles have beside blocks and nodes.
+func (s *Store) minutes(ctx context.Context, group, within string) (map[int64]*core.Snapshot, error) {
+	rows, err := s.conn.Query(ctx, "SELECT "+group+" AS first, groupUniqArrayArray(Names), groupUniqArrayArray(DisabledTracks), "+
+		"min(Start), max(End), sumMap(Counters) FROM otelprof_minutes WHERE "+within+" GROUP BY first")
+	if err != nil {
+		return nil, explain(err)
+	}
+	defer rows.Close()
+	snapshots := map[int64]*core.Snapshot{}
+	for rows.Next() {
+		var first, start, end int64
+		var counters map[string]uint64
+		p := &core.Snapshot{}
+		if err := rows.Scan(&first, &p.Names, &p.DisabledTracks, &start, &end, &counters); err != nil {
+			return nil, explain(err)
+		}
+		p.Start, p.End = momentOf(start), momentOf(end)
+		for name, field := range counterFields(&p.Counters) {
+			*field = counters[name]
+		}
+		slices.Sort(p.Names)
+		slices.Sort(p.DisabledTracks)
+		snapshots[first] = p
+	}
+	return snapshots, explain(rows.Err())
+}
+
+// pathStats are the statistics of a path, or of a block: that has no path.
+type pathStats struct {
+	site, path id
+	stats      core.Stats
+	pending    int64
+}
+
+// saturated sums up as core does: not over 2^64-1.
+func saturated(column string) string {
+	return "toUInt64(least(sum(" + column + "), toUInt128(18446744073709551615)))"
+}
+
+// profileStats reads the merged statistics.
+func (s *Store) profileStats(ctx context.Context, group, within string) (map[int64][]pathStats, error) {
+	query := "SELECT " + group + " AS first, SiteId, PathId, sum(Count), sum(Errors)"
+	for _, column := range []string{"Total", "Self", "Critical", "Unsampled", "Bytes"} {
+		query += ", " + saturated(column)
+	}
+	query += ", toUInt128(least(sum(toUInt256(SumSquares)), toUInt256('340282366920938463463374607431768211455'))), min(Min), max(Max), min(First), max(Last), " +
+		"sum(Active), sum(Pending), sum(Zero), sumMap(Buckets), max(Slowest), max(LastError) " +
+		"FROM otelprof_profile WHERE " + within + " GROUP BY first, SiteId, PathId"
+	rows, err := s.conn.Query(ctx, query)
+	if err != nil {
+		return nil, explain(err)
+	}
+	defer rows.Close()
+	all := map[int64][]pathStats{}
+	for rows.Next() {
+		var first int64
+		var site, path, slowest, lastError string
+		var squares big.Int
+		var zero uint64
+		var buckets map[int32]uint64
+		var p pathStats
+		st := &p.stats
+		if err := rows.Scan(&first, &site, &path, &st.Count, &st.Errors, &st.Total, &st.Self, &st.Critical, &st.Unsampled, &st.Bytes,
+			&squares, &st.Min, &st.Max, &st.First, &st.Last, &st.Active, &p.pending, &zero, &buckets, &slowest, &lastError); err != nil {
+			return nil, explain(err)
+		}
+		copy(p.site[:], site)
+		copy(p.path[:], path)
+		if st.Count == 0 {
+			st.Min, st.First, st.Last = 0, 0, 0
+		}
+		st.SumSquares = core.Uint128{Hi: new(big.Int).Rsh(&squares, 64).Uint64(), Lo: squares.Uint64()}
+		st.Histogram = histogram(zero, buckets)
+		st.Slowest, st.LastError = decodeSlowest(slowest), decodeLastError(lastError)
+		all[first] = append(all[first], p)
+	}
+	return all, explain(rows.Err())
+}
+
+func histogram(zero uint64, buckets map[int32]uint64) core.Histogram {
+	list := make([]core.Bucket, 0, len(buckets))
+	for _, index := range slices.Sorted(maps.Keys(buckets)) {
+		list = append(list, core.Bucket{Index: index, Count: buckets[index]})
+	}
+	return core.NewHistogram(zero, list)
+}

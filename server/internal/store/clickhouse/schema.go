@@ -1,0 +1,107 @@
+package clickhouse
+
+import (
+	"embed"
+	"fmt"
+	"regexp"
+	"strings"
+	"text/template"
+	"time"
+)
+
+// Schema says how the tables are made. The zero value is for a single server.
+type Schema struct {
+	// Cluster is the name of the cluster whose servers all get the tables: named …_local there, with Distributed tables of the
+	// usual names before them. Empty for a single server.
+	Cluster string
+	// Replicated makes the tables Replicated ones.
+	Replicated bool
+	// TTL is when ClickHouse itself deletes what is old, in whole days; 0 is never.
+	TTL time.Duration
+}
+
+// schemaVersion is what this code makes, and the only version that it works with. Each version is a file in schema/.
+const schemaVersion = 2
+
+//go:embed schema/*.sql
+var schemaFiles embed.FS
+
+// Validate returns an error if tables cannot be made like that.
+func (s Schema) Validate() error {
+	if s.Cluster != "" && !regexp.MustCompile(`^[A-Za-z0-9_.{}-]+$`).MatchString(s.Cluster) {
+		return fmt.Errorf("the name of the cluster is %q, want letters, digits, and _ . - { }", s.Cluster)
+	}
+	if s.TTL < 0 || s.TTL%(24*time.Hour) != 0 {
+		return fmt.Errorf("the TTL is %v, want whole days", s.TTL)
+	}
+	return nil
+}
+
+// Statements returns what makes the tables of the version out of those of the version before, in order. Any of it may be done
+// again.
+func (s Schema) Statements(version int) ([]string, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("schema/%03d.sql", version)
+	t, err := template.New("").Funcs(s.functions()).ParseFS(schemaFiles, name)
+	if err != nil {
+		return nil, fmt.Errorf("schema %d: %w", version, err)
+	}
+	var text strings.Builder
+	if err := t.ExecuteTemplate(&text, fmt.Sprintf("%03d.sql", version), s); err != nil {
+		return nil, fmt.Errorf("schema %d: %w", version, err)
+	}
+	var statements []string
+	for part := range strings.SplitSeq(text.String(), ";\n") {
+		if part = strings.TrimSpace(part); part != "" {
+			statements = append(statements, part)
+		}
+	}
+	return statements, nil
+}
+
+func (s Schema) functions() template.FuncMap {
+	return template.FuncMap{
+		// local is the name of the table that has the data.
+		"local": func(name string) string {
+			if s.Cluster != "" {
+				return name + "_local"
+			}
+			return name
+		},
+		"on": func() string {
+			if s.Cluster != "" {
+				return " ON CLUSTER '" + s.Cluster + "'"
+			}
+			return ""
+		},
+		"engine": func(name string) string {
+			if s.Replicated {
+				return "Replicated" + name
+			}
+			return name
+		},
+		"ttl": func(moment string) string {
+			if s.TTL > 0 {
+				return fmt.Sprintf("TTL %s + toIntervalDay(%d)\n", moment, s.TTL/(24*time.Hour))
+			}
+			return ""
+		},
+		// window lets ClickHouse know the tokens of batches again.
+		"window": func() string {
+			if s.Replicated {
+				return "replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800"
+			}
+			return "non_replicated_deduplication_window = 10000"
+		},
+		// distributed makes the table before those of the servers.
+		"distributed": func(name, key string) string {
+			if s.Cluster == "" {
+				return ""
+			}
+			return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s ON CLUSTER '%s' AS %s_local\nENGINE = Distributed('%s', currentDatabase(), '%s_local', %s);\n",
+				name, s.Cluster, name, s.Cluster, name, key)
+		},
+	}
+}

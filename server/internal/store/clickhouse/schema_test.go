@@ -1,0 +1,140 @@
+package clickhouse_test
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/clickhouse"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/storetest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestScript(t *testing.T) {
+	for name, schema := range map[string]clickhouse.Schema{
+		"single":             {},
+		"single-ttl":         {TTL: 30 * 24 * time.Hour},
+		"replicated":         {Replicated: true},
+		"cluster":            {Cluster: "main"},
+		"cluster-replicated": {Cluster: "{cluster}", Replicated: true, TTL: 7 * 24 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := schema.Script()
+			require.NoError(t, err)
+			golden := filepath.Join("testdata", "schema-"+name+".sql")
+			if *update {
+				require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
+			}
+			want, err := os.ReadFile(golden)
+			require.NoError(t, err)
+			require.Equal(t, string(want), got)
+		})
+	}
+	for _, bad := range []clickhouse.Schema{{Cluster: "a'b"}, {TTL: time.Hour}, {TTL: -24 * time.Hour}} {
+		_, err := bad.Script()
+		require.Error(t, err)
+	}
+}
+
+// TestSeveralNodesMigrate starts at the same time on an empty database.
+func TestSeveralNodesMigrate(t *testing.T) {
+	o := options(t, newDatabase(t))
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			if err := clickhouse.Migrate(context.Background(), o.URL, clickhouse.Schema{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	s := open(t, o)
+	require.NoError(t, s.Close())
+	o.KeepSchema = true
+	require.NoError(t, open(t, o).Close())
+}
+
+func TestOtherVersions(t *testing.T) {
+	o := options(t, newDatabase(t))
+	o.KeepSchema = true
+	_, err := clickhouse.Open(context.Background(), o)
+	require.ErrorIs(t, err, clickhouse.ErrSchema)
+	require.ErrorContains(t, err, "otelprof clickhouse schema --apply")
+	o.KeepSchema = false
+	require.NoError(t, open(t, o).Close())
+	conn := connect(t, o.URL)
+	require.NoError(t, conn.Exec(context.Background(), "INSERT INTO otelprof_schema (Version) VALUES (99)"))
+	_, err = clickhouse.Open(context.Background(), o)
+	require.ErrorIs(t, err, clickhouse.ErrSchema)
+	require.ErrorContains(t, err, "use a newer otelprof")
+	require.ErrorIs(t, clickhouse.Migrate(context.Background(), o.URL, clickhouse.Schema{}), clickhouse.ErrSchema)
+}
+
+// TestTableOfACollector has a table that a Collector made, with a span that it wrote.
+func TestTableOfACollector(t *testing.T) {
+	o := options(t, newDatabase(t))
+	conn, ctx := connect(t, o.URL), context.Background()
+	statements, err := clickhouse.Schema{}.Statements(1)
+	require.NoError(t, err)
+	for _, statement := range statements {
+		require.NoError(t, conn.Exec(ctx, statement))
+	}
+	require.NoError(t, conn.Exec(ctx, `INSERT INTO otel_traces (Timestamp, TraceId, SpanId, ParentSpanId, TraceState, SpanName, SpanKind,
+		ServiceName, ResourceAttributes, ScopeName, ScopeVersion, SpanAttributes, Duration, StatusCode, StatusMessage,
+		Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, Links.SpanId, Links.TraceState, Links.Attributes) VALUES
+		(fromUnixTimestamp64Nano(1772366400000000007), '0102030405060708090a0b0c0d0e0f10', '0102030405060708', '1112131415161718', 'a=b',
+		'GET /', 'Server', 'shop', {'service.name':'shop','host':'h'}, 'lib', '1.2', {'n':'7','path':'it''s \\ here'}, 1500, 'Error', 'broken',
+		[fromUnixTimestamp64Nano(1772366400000000008)], ['exception'], [{'type':'Timeout'}],
+		['0102030405060708090a0b0c0d0e0f10'], ['2122232425262728'], [''], [{'why':'retry'}])`))
+	s := open(t, o)
+	id := core.TraceID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
+	found, err := s.Traces(ctx, []core.TraceID{id}, store.Range{})
+	require.NoError(t, err)
+	require.Len(t, found.Traces, 1)
+	require.Equal(t, "shop", found.Origins[0].Service)
+	var read otlp.Span
+	require.NoError(t, read.Read(found.Traces[0].Spans[0].Raw))
+	require.Empty(t, read.Bad)
+	require.Equal(t, "GET /", string(read.Name))
+	require.Equal(t, core.KindServer, read.Kind)
+	require.EqualValues(t, 1772366400000000007, read.Start)
+	require.EqualValues(t, 1500, read.Duration())
+	require.True(t, read.Failed)
+	require.Equal(t, "1112131415161718", read.Parent.String())
+	for _, a := range []store.Attribute{
+		{Key: "host", Value: "h"}, {Key: "n", Value: "7"}, {Key: "path", Value: `it's \ here`}, {Key: "type", Value: "Timeout"},
+		{Key: "why", Value: "retry"}, {Key: "error", Value: "true"},
+	} {
+		q := &store.Query{Service: "shop", Attributes: []store.Attribute{a}}
+		ids, err := s.Search(ctx, q)
+		require.NoError(t, err)
+		require.Equal(t, []core.TraceID{id}, ids, a.Key)
+		_, ok := store.NewMatcher(q).Match(&found.Origins[0], found.Traces[0].Spans[0].Raw)
+		require.True(t, ok, "what ClickHouse finds, the span must say: %s", a.Key)
+	}
+	operations, err := s.Operations(ctx, "")
+	require.NoError(t, err)
+	require.Equal(t, []store.Operation{{Service: "shop", Name: "GET /", Kind: core.KindServer}}, operations)
+	// Ours beside it.
+	m := storetest.NewGenerator(5).Segment(3)
+	require.NoError(t, s.Commit(ctx, &m.Segment))
+	found, err = s.Traces(ctx, []core.TraceID{id, m.Traces[0].ID}, store.Range{})
+	require.NoError(t, err)
+	require.Len(t, found.Traces, 2)
+	require.NoError(t, s.Close())
+	// Whoever reads the table by hand sees what a Collector would have written.
+	var names []string
+	require.NoError(t, conn.QueryRow(ctx, "SELECT groupUniqArray(SpanAttributes['server.port']) FROM otel_traces WHERE SpanAttributes['db.system.name'] = 'postgresql'").Scan(&names))
+	require.True(t, slices.Contains(names, "5432"))
+}

@@ -1,0 +1,147 @@
+CREATE TABLE IF NOT EXISTS otelprof_schema (
+    Version UInt32,
+    Made DateTime DEFAULT now()
+) ENGINE = ReplacingMergeTree
+ORDER BY Version;
+
+CREATE TABLE IF NOT EXISTS otel_traces (
+    Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    TraceId String CODEC(ZSTD(1)),
+    SpanId String CODEC(ZSTD(1)),
+    ParentSpanId String CODEC(ZSTD(1)),
+    TraceState String CODEC(ZSTD(1)),
+    SpanName LowCardinality(String) CODEC(ZSTD(1)),
+    SpanKind LowCardinality(String) CODEC(ZSTD(1)),
+    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
+    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    ScopeName String CODEC(ZSTD(1)),
+    ScopeVersion String CODEC(ZSTD(1)),
+    SpanAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    Duration UInt64 CODEC(ZSTD(1)),
+    StatusCode LowCardinality(String) CODEC(ZSTD(1)),
+    StatusMessage String CODEC(ZSTD(1)),
+    Events Nested (
+        Timestamp DateTime64(9),
+        Name LowCardinality(String),
+        Attributes Map(LowCardinality(String), String)
+    ) CODEC(ZSTD(1)),
+    Links Nested (
+        TraceId String,
+        SpanId String,
+        TraceState String,
+        Attributes Map(LowCardinality(String), String)
+    ) CODEC(ZSTD(1)),
+    INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_res_attr_key mapKeys(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_res_attr_value mapValues(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_span_attr_key mapKeys(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_span_attr_value mapValues(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_duration Duration TYPE minmax GRANULARITY 1
+) ENGINE = MergeTree
+PARTITION BY toDate(Timestamp)
+ORDER BY (ServiceName, SpanName, toDateTime(Timestamp))
+TTL toDateTime(Timestamp) + toIntervalDay(30)
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+
+CREATE TABLE IF NOT EXISTS otel_traces_trace_id_ts (
+    TraceId String CODEC(ZSTD(1)),
+    Start DateTime CODEC(Delta(4), ZSTD(1)),
+    End DateTime CODEC(Delta(4), ZSTD(1)),
+    INDEX idx_trace_id TraceId TYPE bloom_filter(0.01) GRANULARITY 1
+) ENGINE = MergeTree
+PARTITION BY toDate(Start)
+ORDER BY (TraceId, Start)
+TTL toDateTime(Start) + toIntervalDay(30)
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS otel_traces_trace_id_ts_mv TO otel_traces_trace_id_ts AS
+SELECT TraceId, min(Timestamp) AS Start, max(Timestamp) AS End
+FROM otel_traces
+WHERE TraceId != ''
+GROUP BY TraceId;
+
+INSERT INTO otelprof_schema (Version) VALUES (1);
+
+ALTER TABLE otel_traces
+    ADD COLUMN IF NOT EXISTS OtelprofSpan String DEFAULT '' CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS OtelprofResource LowCardinality(String) DEFAULT '' CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS OtelprofScope LowCardinality(String) DEFAULT '' CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS OtelprofScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS OtelprofOrder UInt64 DEFAULT 0 CODEC(Delta(8), ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS OtelprofIndex UInt32 DEFAULT 0 CODEC(ZSTD(1));
+
+ALTER TABLE otel_traces MODIFY SETTING non_replicated_deduplication_window = 10000;
+
+CREATE TABLE IF NOT EXISTS otelprof_sites (
+    SiteId FixedString(16),
+    Service String,
+    Track String,
+    Name String,
+    Kind UInt8,
+    Function String,
+    File String,
+    Line UInt32
+) ENGINE = ReplacingMergeTree
+ORDER BY SiteId;
+
+CREATE TABLE IF NOT EXISTS otelprof_paths (
+    PathId FixedString(16),
+    Parent FixedString(16),
+    SiteId FixedString(16)
+) ENGINE = ReplacingMergeTree
+ORDER BY PathId;
+
+CREATE TABLE IF NOT EXISTS otelprof_profile (
+    Service LowCardinality(String),
+    SiteId FixedString(16),
+    PathId FixedString(16),
+    Minute Int64 CODEC(Delta(8), ZSTD(1)),
+    Count SimpleAggregateFunction(sum, UInt64),
+    Errors SimpleAggregateFunction(sum, UInt64),
+    Total SimpleAggregateFunction(sum, UInt128),
+    Self SimpleAggregateFunction(sum, UInt128),
+    Critical SimpleAggregateFunction(sum, UInt128),
+    Unsampled SimpleAggregateFunction(sum, UInt128),
+    SumSquares SimpleAggregateFunction(sum, UInt128),
+    Bytes SimpleAggregateFunction(sum, UInt128),
+    Min SimpleAggregateFunction(min, UInt64),
+    Max SimpleAggregateFunction(max, UInt64),
+    First SimpleAggregateFunction(min, Int64),
+    Last SimpleAggregateFunction(max, Int64),
+    Active SimpleAggregateFunction(sum, Int64),
+    Pending SimpleAggregateFunction(sum, Int64),
+    Zero SimpleAggregateFunction(sum, UInt64),
+    Buckets SimpleAggregateFunction(sumMap, Map(Int32, UInt64)),
+    Slowest SimpleAggregateFunction(max, String),
+    LastError SimpleAggregateFunction(max, String)
+) ENGINE = AggregatingMergeTree
+PARTITION BY intDiv(Minute, 1440)
+ORDER BY (Service, SiteId, PathId, Minute)
+TTL toDateTime(Minute * 60) + toIntervalDay(30)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+CREATE TABLE IF NOT EXISTS otelprof_minutes (
+    Minute Int64,
+    Names SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    DisabledTracks SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
+    Start SimpleAggregateFunction(min, Int64),
+    End SimpleAggregateFunction(max, Int64),
+    Counters SimpleAggregateFunction(sumMap, Map(String, UInt64))
+) ENGINE = AggregatingMergeTree
+PARTITION BY intDiv(Minute, 1440)
+ORDER BY Minute
+TTL toDateTime(Minute * 60) + toIntervalDay(30)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+CREATE TABLE IF NOT EXISTS otelprof_snapshots (
+    Name String,
+    Saved Int64,
+    Start Int64,
+    End Int64,
+    Spans UInt64,
+    Data String CODEC(ZSTD(3)),
+    Deleted UInt8
+) ENGINE = ReplacingMergeTree(Saved)
+ORDER BY Name;
+
+INSERT INTO otelprof_schema (Version) VALUES (2);
