@@ -9,12 +9,13 @@ import (
 	"sync"
 )
 
-// Sizes of what is kept: powers of two and what is halfway between them. What is smaller is cheap, and what is larger is
-// rare.
+// Sizes of what is kept: powers of two, and three between each two of them. What is smaller is cheap, and what is larger
+// is rare.
 const (
 	minBits = 14 // 16 KiB
 	maxBits = 22 // 4 MiB
-	classes = 2*(maxBits-minBits) + 1
+	steps   = 4
+	classes = steps*(maxBits-minBits) + 1
 )
 
 // The garbage collector empties the pools of what nobody has needed for a while.
@@ -45,18 +46,13 @@ func classFor(size int) (class int, ok bool) {
 	if size <= 1<<(minBits-1) || size > 1<<maxBits {
 		return 0, false
 	}
-	n := max(bits.Len(uint(size-1)), minBits) // 2^(n-1) < size <= 2^n
-	class = 2 * (n - minBits)
-	if class > 0 && size <= sizeOf(class-1) {
-		class--
+	if size <= 1<<minBits {
+		return 0, true
 	}
-	return class, true
+	n := bits.Len(uint(size-1)) - 1 // 2^n < size <= 2^(n+1)
+	step := 1 << n / steps
+	return steps*(n-minBits) + (size-1<<n+step-1)/step, true
 }
 
-// sizeOf returns how many bytes the buffers of a class have: the even ones are the powers of two.
-func sizeOf(class int) int {
-	if class%2 == 0 {
-		return 1 << (minBits + class/2)
-	}
-	return 3 << (minBits + class/2 - 1)
-}
+// sizeOf returns how many bytes the buffers of a class have.
+func sizeOf(class int) int { return (steps + class%steps) << (minBits + class/steps) / steps }

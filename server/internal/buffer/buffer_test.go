@@ -15,7 +15,7 @@ func TestRoomIsEnoughAndNotMuchMore(t *testing.T) {
 		require.Empty(t, b)
 		require.GreaterOrEqual(t, cap(b), size)
 		if size >= 1<<minBits {
-			require.LessOrEqual(t, cap(b), size/2*3+2)
+			require.LessOrEqual(t, cap(b), size/4*5+4)
 		}
 		Put(b)
 	}
