@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -142,6 +143,10 @@ func (f *serveFlags) run(c *cobra.Command, p Process) error {
 	_, _ = memlimit.Set(memlimit.WithRatio(0.9), memlimit.WithProvider(memlimit.FromCgroup))
 	if f.Listen.Insecure {
 		f.Log.Warn("others may reach this server: --insecure-public allows it without TLS and authentication")
+	}
+	if os.Getenv("GOGC") == "" {
+		// Most of the memory is buffers without pointers: a collection costs little, and what others could use comes back.
+		debug.SetGCPercent(50)
 	}
 	adviseHugePages()
 	began := time.Now()

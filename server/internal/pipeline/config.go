@@ -64,7 +64,7 @@ func DefaultConfig() Config {
 	return Config{
 		TraceGrace: 2 * time.Second, TraceIdle: 10 * time.Second, TraceAge: time.Minute, TraceSpans: 100_000,
 		MaxSkew: time.Second, Remember: 1 << 20,
-		SegmentSpans: 64 << 10, SegmentAge: time.Minute, SegmentMinutes: 256, Memory: 256 << 20,
+		SegmentSpans: 32 << 10, SegmentAge: time.Minute, SegmentMinutes: 256, Memory: 256 << 20,
 		MaxSites: 16384, MaxNodes: 65536, MaxDepth: 256,
 		MaxFuture: 24 * time.Hour, Limits: otlp.DefaultLimits(),
 	}
