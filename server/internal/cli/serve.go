@@ -38,6 +38,8 @@ type serveFlags struct {
 	spanMetrics            []string
 }
 
+const splitHelp = "resource `attributes` by which services are split, such as service.version,deployment.environment.name"
+
 func newServe(p Process) *cobra.Command {
 	f := serveFlags{Config: daemon.Config{Receiver: receiver.DefaultLimits(), Pipeline: pipeline.DefaultConfig(), Version: version()}}
 	c := &cobra.Command{
@@ -69,6 +71,7 @@ a key of the file given by --config; the flag wins, then the variable, then the 
 	flags.StringVar(&f.memory, "memory", "256MiB", "how much memory spans may take that are on their way to the store")
 	flags.DurationVar(&f.Pipeline.TraceGrace, "trace-grace", f.Pipeline.TraceGrace, "how long a trace with a root waits for more spans")
 	flags.DurationVar(&f.Pipeline.TraceIdle, "trace-idle", f.Pipeline.TraceIdle, "how long a trace without a root waits for more spans")
+	flags.StringSliceVar(&f.Pipeline.Split, "split-services", nil, splitHelp)
 	flags.IntVar(&f.Pipeline.MaxSites, "max-sites", f.Pipeline.MaxSites, "how many call sites there may be; the others share one")
 	flags.IntVar(&f.Pipeline.MaxNodes, "max-nodes", f.Pipeline.MaxNodes, "how many nodes the call tree of a minute may have")
 	flags.StringSliceVar(&f.spanMetrics, "span-metrics", []string{metrics.Spanmetrics}, "`families` of span metrics on /metrics: "+strings.Join(metrics.Families(), ", ")+", or none")
