@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,5 +112,27 @@ func TestVersionAndHelp(t *testing.T) {
 		code, out, _ = run(t, "", command, "--help")
 		require.Zero(t, code)
 		require.Contains(t, out, "  otelprof "+command, "an example")
+	}
+}
+
+func TestForwardedSecretsComeFromTheEnvironmentAndFiles(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(token, []byte("# ours\nfrom-file\n"), 0o600))
+	for _, c := range []struct{ file, token, want, err string }{
+		{token, "", "from-file", ""}, {"", "given", "given", ""}, {"", "", "", ""},
+		{token, "given", "given", "more than one token"}, {token + ".missing", "", "", "reading the tokens"},
+	} {
+		f := serveFlags{
+			retention: "1d", retentionBytes: "0", memory: "1MiB", forwardQueue: "1MiB", requestBytes: "1MiB", inFlight: "1MiB",
+			logLevel: "info", logFormat: "text", forwardTokenFile: c.file,
+		}
+		f.Forward.Access.Token = c.token
+		err := f.complete(nil, io.Discard)
+		if c.err != "" {
+			require.ErrorContains(t, err, c.err)
+		} else {
+			require.NoError(t, err)
+			require.Equal(t, c.want, f.Forward.Access.Token)
+		}
 	}
 }

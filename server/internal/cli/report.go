@@ -22,10 +22,14 @@ type reportFlags struct {
 }
 
 // sourceFlags are what commands that read profiles have in common.
-type sourceFlags struct{ memory, token string }
+type sourceFlags struct {
+	memory, token string
+	split         []string
+}
 
 func (f *sourceFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.memory, "memory", "2GiB", "how much memory spans may take that wait for the rest of their trace")
+	c.Flags().StringSliceVar(&f.split, "split-services", nil, splitHelp)
 	c.Flags().StringVar(&f.token, "token", "", "bearer token for addresses; better given by OTELPROF_TOKEN")
 }
 
@@ -34,7 +38,7 @@ func (f *sourceFlags) sources(p Process) (*sources, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--memory: %w", err)
 	}
-	return &sources{process: p, memory: memory, token: f.token}, nil
+	return &sources{process: p, memory: memory, token: f.token, split: f.split}, nil
 }
 
 // snapshotFormat is the format that can be read again.

@@ -37,8 +37,11 @@ type serveFlags struct {
 	requestBytes, inFlight string
 	forwardQueue           string
 	clickHouseQueue        string
+	forwardTokenFile       string
 	spanMetrics            []string
 }
+
+const splitHelp = "resource `attributes` by which services are split, such as service.version,deployment.environment.name"
 
 func newServe(p Process) *cobra.Command {
 	f := serveFlags{Config: daemon.Config{Receiver: receiver.DefaultLimits(), Pipeline: pipeline.DefaultConfig(), Version: version()}}
@@ -73,11 +76,19 @@ a key of the file given by --config; the flag wins, then the variable, then the 
 	flags.StringVar(&f.memory, "memory", "256MiB", "how much memory spans may take that are on their way to the store")
 	flags.DurationVar(&f.Pipeline.TraceGrace, "trace-grace", f.Pipeline.TraceGrace, "how long a trace with a root waits for more spans")
 	flags.DurationVar(&f.Pipeline.TraceIdle, "trace-idle", f.Pipeline.TraceIdle, "how long a trace without a root waits for more spans")
+	flags.StringSliceVar(&f.Pipeline.Split, "split-services", nil, splitHelp)
 	flags.IntVar(&f.Pipeline.MaxSites, "max-sites", f.Pipeline.MaxSites, "how many call sites there may be; the others share one")
 	flags.IntVar(&f.Pipeline.MaxNodes, "max-nodes", f.Pipeline.MaxNodes, "how many nodes the call tree of a minute may have")
 	flags.StringSliceVar(&f.spanMetrics, "span-metrics", []string{metrics.Spanmetrics}, "`families` of span metrics on /metrics: "+strings.Join(metrics.Families(), ", ")+", or none")
 	flags.StringVar(&f.Forward.URL, "forward", "", "send every request onward by OTLP to this `URL`, as it came: http:// and https:// for OTLP/HTTP, grpc:// and grpcs:// for OTLP/gRPC")
 	flags.StringVar(&f.forwardQueue, "forward-queue-bytes", "64MiB", "how much may wait to be sent onward; what is over it is dropped and counted")
+	access := &f.Forward.Access
+	flags.StringVar(&access.Headers, "forward-headers", "", "`name=value,…` to send with what is forwarded, percent-encoded where need be; secrets are better given by OTELPROF_FORWARD_HEADERS or the file of --config")
+	flags.StringVar(&access.Token, "forward-token", "", "bearer token for what is forwarded; better given by OTELPROF_FORWARD_TOKEN")
+	flags.StringVar(&f.forwardTokenFile, "forward-token-file", "", "the same in a `file`")
+	flags.StringVar(&access.CAFile, "forward-tls-ca", "", "authorities for the certificate of --forward, a PEM `file`; without it those of the system")
+	flags.StringVar(&access.CertFile, "forward-tls-cert", "", "client certificate for --forward, a PEM `file`")
+	flags.StringVar(&access.KeyFile, "forward-tls-key", "", "its key, a PEM `file`")
 	flags.StringVar(&f.requestBytes, "request-bytes", "64MiB", "how large a request may be, unpacked")
 	flags.StringVar(&f.inFlight, "in-flight-bytes", "256MiB", "how large all requests under way may be together")
 	flags.StringVar(&f.Listen.CertFile, "tls-cert", "", "certificate of the server, a PEM `file`")
@@ -117,6 +128,15 @@ func (f *serveFlags) complete(environment []string, stderr io.Writer) error {
 	}
 	if f.Listen.Tokens, err = listen.TokensFrom(f.tokenFile, f.tokens); err != nil {
 		errs = append(errs, err)
+	}
+	tokens, err := listen.TokensFrom(f.forwardTokenFile, f.Forward.Access.Token)
+	if len(tokens) > 1 {
+		err = errors.New("more than one token")
+	}
+	if err != nil {
+		errs = append(errs, fmt.Errorf("--forward-token: %w", err))
+	} else if len(tokens) == 1 {
+		f.Forward.Access.Token = tokens[0]
 	}
 	if !slices.Equal(f.spanMetrics, []string{"none"}) {
 		f.SpanMetrics = f.spanMetrics

@@ -36,6 +36,7 @@ type sources struct {
 	// memory is how many bytes spans may take that wait for the rest of their trace.
 	memory int64
 	token  string
+	split  []string
 
 	store     *memory.Store
 	pipeline  *pipeline.Pipeline
@@ -52,7 +53,7 @@ const foreverIdle = 100 * 365 * 24 * time.Hour
 func (s *sources) load(ctx context.Context, names []string) (*core.Snapshot, error) {
 	s.store = memory.New(memory.Options{})
 	c := pipeline.DefaultConfig()
-	c.Store, c.StatisticsOnly, c.Memory = s.store, true, s.memory
+	c.Store, c.StatisticsOnly, c.Memory, c.Split = s.store, true, s.memory, s.split
 	c.TraceGrace, c.TraceIdle, c.TraceAge, c.SegmentAge, c.MaxFuture = foreverIdle, foreverIdle, foreverIdle, foreverIdle, -1
 	var err error
 	if s.pipeline, err = pipeline.Open(ctx, c); err != nil {

@@ -42,6 +42,7 @@ type Daemon struct {
 	guard     *listen.Guard
 	metrics   *metrics.Set
 	answers   answers
+	calls     grpcCalls
 	addresses []Address
 	listeners []*listen.Listener
 
@@ -221,7 +222,9 @@ func (d *Daemon) measure(engine *query.Engine) error {
 }
 
 func (d *Daemon) guarded() []grpc.ServerOption {
-	options := []grpc.ServerOption{grpc.ChainUnaryInterceptor(d.guard.Unary), grpc.ChainStreamInterceptor(d.guard.Stream)}
+	options := []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(d.calls.unary, d.guard.Unary), grpc.ChainStreamInterceptor(d.calls.stream, d.guard.Stream),
+	}
 	if d.debug != nil {
 		options = append(options, grpc.ChainUnaryInterceptor(d.debug.unary), grpc.ChainStreamInterceptor(d.debug.stream))
 	}

@@ -29,6 +29,7 @@ func (d *Daemon) report() error {
 			return all
 		},
 		"http": func() []metrics.Value { return d.answers.figures() },
+		"grpc": func() []metrics.Value { return d.calls.figures() },
 	}
 	if d.forwarder != nil {
 		reports["forward"] = func() []metrics.Value { return forwardFigures(&d.forwarder.Counters) }

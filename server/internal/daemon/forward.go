@@ -61,7 +61,7 @@ func (d *Daemon) checkLoop() error {
 	}
 	for _, a := range d.addresses {
 		if _, port, _ := net.SplitHostPort(a.Addr.String()); port == to.Port() {
-			return fmt.Errorf("forward: %s is this server itself", d.config.Forward.URL)
+			return fmt.Errorf("forward: %s is this server itself", to.Redacted())
 		}
 	}
 	return nil

@@ -15,6 +15,8 @@ import (
 type Config struct {
 	// URL is the other end: http and https are OTLP/HTTP, with /v1/traces if there is no path; grpc and grpcs are OTLP/gRPC.
 	URL string
+	// Access is what the other end asks for.
+	Access Access
 	// QueueBytes bounds what waits or is under way: 64 MiB by default.
 	QueueBytes int64
 	// Timeout bounds one attempt, 10 s by default; RetryTime is how long a request is tried again, 5 min by default.
@@ -65,6 +67,8 @@ type Forwarder struct {
 
 	config Config
 	peer   peer
+	// to is the URL without a password: for the log.
+	to string
 
 	mu       sync.Mutex
 	changed  *sync.Cond
@@ -78,7 +82,7 @@ type Forwarder struct {
 
 // New starts a Forwarder. The other end need not be there yet.
 func New(c Config) (*Forwarder, error) {
-	p, err := newPeer(c.URL)
+	p, err := newPeer(c.URL, &c.Access)
 	if err != nil {
 		return nil, fmt.Errorf("forward: %w", err)
 	}
@@ -101,7 +105,7 @@ func start(c Config, p peer) *Forwarder {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &Forwarder{config: c, peer: p}
+	f := &Forwarder{config: c, peer: p, to: Redacted(c.URL)}
 	f.changed = sync.NewCond(&f.mu)
 	f.life, f.end = context.WithCancel(context.Background())
 	for range c.Workers {
@@ -141,7 +145,7 @@ func (f *Forwarder) Stop(ctx context.Context) error {
 	f.end()
 	err := f.peer.close()
 	if n := f.Counters.DroppedStopped.Load() - before; n > 0 {
-		err = errors.Join(err, fmt.Errorf("forward: %d requests were not forwarded to %s: %w", n, f.config.URL, context.Cause(ctx)))
+		err = errors.Join(err, fmt.Errorf("forward: %d requests were not forwarded to %s: %w", n, f.to, context.Cause(ctx)))
 	}
 	return err
 }
@@ -189,7 +193,7 @@ func (f *Forwarder) forward(request []byte) {
 		}
 		if dropped != nil {
 			dropped.Add(1)
-			f.config.Log.Warn("A request could not be forwarded and is dropped.", "error", err, "to", f.config.URL, "bytes", len(request))
+			f.config.Log.Warn("A request could not be forwarded and is dropped.", "error", err, "to", f.to, "bytes", len(request))
 			return
 		}
 		f.Counters.Retries.Add(1)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,26 +19,35 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	grpcgzip "google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
-func newPeer(text string) (peer, error) {
+func newPeer(text string, access *Access) (peer, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("the URL: %w", err)
+		return nil, fmt.Errorf("the URL: %w", withoutURL(err))
 	}
 	if u.Host == "" {
-		return nil, fmt.Errorf("the URL %q has no host: give one such as https://collector:4318 or grpc://collector:4317", text)
+		return nil, fmt.Errorf("the URL %q has no host: give one such as https://collector:4318 or grpc://collector:4317", u.Redacted())
+	}
+	secrets, err := access.load(u)
+	if err != nil {
+		return nil, err
 	}
 	switch u.Scheme {
 	case "http", "https":
 		if u.Path == "" || u.Path == "/" {
 			u.Path = "/v1/traces"
 		}
-		return &httpPeer{url: u.String(), client: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}}, nil
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = secrets.tls
+		// A redirection would take the headers elsewhere.
+		stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		return &httpPeer{url: u.String(), header: secrets.header, client: &http.Client{Transport: transport, CheckRedirect: stay}}, nil
 	case "grpc", "grpcs":
-		secure := credentials.NewTLS(nil)
+		secure := credentials.NewTLS(secrets.tls)
 		if u.Scheme == "grpc" {
 			secure = insecure.NewCredentials()
 		}
@@ -45,14 +55,15 @@ func newPeer(text string) (peer, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &grpcPeer{connection}, nil
+		return &grpcPeer{connection, secrets.metadata()}, nil
 	}
-	return nil, fmt.Errorf("the URL %q: its scheme is none of http, https, grpc and grpcs", text)
+	return nil, fmt.Errorf("the URL %q: its scheme is none of http, https, grpc and grpcs", u.Redacted())
 }
 
 // httpPeer speaks OTLP/HTTP.
 type httpPeer struct {
 	url    string
+	header http.Header
 	client *http.Client
 }
 
@@ -68,6 +79,7 @@ func (p *httpPeer) send(ctx context.Context, request []byte) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	maps.Copy(r.Header, p.header)
 	r.Header.Set("Content-Type", "application/x-protobuf")
 	r.Header.Set("Content-Encoding", "gzip")
 	response, err := p.client.Do(r)
@@ -98,12 +110,16 @@ func (p *httpPeer) close() error {
 }
 
 // grpcPeer speaks OTLP/gRPC.
-type grpcPeer struct{ connection *grpc.ClientConn }
+type grpcPeer struct {
+	connection *grpc.ClientConn
+	header     metadata.MD
+}
 
 const exportMethod = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 func (p *grpcPeer) send(ctx context.Context, request []byte) (int64, error) {
 	var answer coltracepb.ExportTraceServiceResponse
+	ctx = metadata.NewOutgoingContext(ctx, p.header)
 	err := p.connection.Invoke(ctx, exportMethod, request, &answer, grpc.ForceCodec(codec{}), grpc.UseCompressor(grpcgzip.Name))
 	if err == nil {
 		return answer.GetPartialSuccess().GetRejectedSpans(), nil

@@ -53,7 +53,7 @@ func TestPeersOfBothProtocols(t *testing.T) {
 				require.NoError(t, server.Close())
 				require.ErrorIs(t, <-served, http.ErrServerClosed)
 			}()
-			p, err := newPeer(scheme + "://" + l.Addr().String())
+			p, err := newPeer(scheme+"://"+l.Addr().String(), &Access{})
 			require.NoError(t, err)
 			defer func() { require.NoError(t, p.close()) }()
 
@@ -78,7 +78,7 @@ func TestPeerThatIsNotThere(t *testing.T) {
 	address := l.Addr().String()
 	require.NoError(t, l.Close())
 	for _, scheme := range []string{"http", "grpc"} {
-		p, err := newPeer(scheme + "://" + address)
+		p, err := newPeer(scheme+"://"+address, &Access{})
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		_, err = p.send(ctx, nil)
@@ -93,7 +93,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		_, _ = io.WriteString(w, "<html>welcome</html>")
 	}))
 	defer server.Close()
-	p, err := newPeer(server.URL)
+	p, err := newPeer(server.URL, &Access{})
 	require.NoError(t, err)
 	rejected, err := p.send(t.Context(), nil)
 	require.NoError(t, err)

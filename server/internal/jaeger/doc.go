@@ -12,7 +12,7 @@
 //
 // The metrics of /api/metrics/ come from the statistics of all spans by the minute, which need no other store.
 //
-// In a search, the tags span.kind, error and otel.status_code=ERROR mean what Jaeger shows as such. Other tags that it makes
-// of fields which are no attributes, such as otel.scope.name, find nothing. Structured filters and pages are refused, as the
+// In a search, the tags span.kind, error, otel.status_code=ERROR, otel.scope.name and otel.scope.version mean what Jaeger
+// shows as such. Other tags that it makes of fields which are no attributes find nothing. Structured filters and pages are refused, as the
 // capabilities say.
 package jaeger

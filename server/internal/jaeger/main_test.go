@@ -107,6 +107,8 @@ var searches = []struct {
 		want: store.Query{Service: querytest.Frontend, Attributes: []store.Attribute{{Key: "http.response.status_code", Value: "500"}, {Key: "region", Value: "us"}}}},
 	{service: querytest.Cart, limit: 1000, tags: map[string]string{"scope.key": "scope value"},
 		want: store.Query{Service: querytest.Cart, Attributes: []store.Attribute{{Key: "scope.key", Value: "scope value"}}}},
+	{service: querytest.Cart, limit: 1000, tags: map[string]string{"otel.scope.name": "sql", "otel.scope.version": "v1"},
+		want: store.Query{Service: querytest.Cart, Attributes: []store.Attribute{{Key: "otel.scope.name", Value: "sql"}, {Key: "otel.scope.version", Value: "v1"}}}},
 	{service: querytest.Cart, limit: 1000, tags: map[string]string{"event.key": "e2"},
 		want: store.Query{Service: querytest.Cart, Attributes: []store.Attribute{{Key: "event.key", Value: "e2"}}}},
 	{service: querytest.Payment, limit: 1000, tags: map[string]string{"link.key": "linked"},

@@ -34,20 +34,38 @@ func (t *Texts) Span(span []byte, visit func(key, text []byte) bool) {
 
 // Resource does the same for the resource in Origin.Resource.
 func (t *Texts) Resource(resource []byte, visit func(key, text []byte) bool) {
-	t.nested(resource, 1, visit)
-}
-
-// Scope does the same for the instrumentation scope in Origin.Scope.
-func (t *Texts) Scope(scope []byte, visit func(key, text []byte) bool) {
-	t.nested(scope, 3, visit)
-}
-
-// nested reads the attributes of the message in field 1, which has them in the field with the number.
-func (t *Texts) nested(message []byte, number uint32, visit func(key, text []byte) bool) {
 	more := true
-	for f := (fields{message: message}); more && f.next(); {
+	for f := (fields{message: resource}); more && f.next(); {
 		if f.tag == 1<<3|bytesType {
-			more = t.attributes(f.value, number, visit)
+			more = t.attributes(f.value, 1, visit)
+		}
+	}
+}
+
+// What the name and the version of an instrumentation scope are called where there are only attributes: OpenTelemetry's
+// rules for formats other than OTLP.
+var (
+	scopeNameKey    = []byte("otel.scope.name")
+	scopeVersionKey = []byte("otel.scope.version")
+)
+
+// Scope does the same for the instrumentation scope in Origin.Scope, whose name and version are visited as if they were
+// attributes.
+func (t *Texts) Scope(scope []byte, visit func(key, text []byte) bool) {
+	more := true
+	for f := (fields{message: scope}); more && f.next(); {
+		if f.tag != 1<<3|bytesType {
+			continue
+		}
+		for g := (fields{message: f.value}); more && g.next(); {
+			switch {
+			case g.tag == 1<<3|bytesType && len(g.value) > 0:
+				more = visit(scopeNameKey, g.value)
+			case g.tag == 2<<3|bytesType && len(g.value) > 0:
+				more = visit(scopeVersionKey, g.value)
+			case g.tag == 3<<3|bytesType:
+				more = t.attribute(g.value, visit)
+			}
 		}
 	}
 }

@@ -98,6 +98,12 @@ func TestTextsOfRandomRequests(t *testing.T) {
 				for i, span := range ss.Spans {
 					if i == 0 {
 						add(&resources, rs.GetResource().GetAttributes())
+						if name := ss.GetScope().GetName(); name != "" {
+							scopes = append(scopes, "otel.scope.name", name)
+						}
+						if version := ss.GetScope().GetVersion(); version != "" {
+							scopes = append(scopes, "otel.scope.version", version)
+						}
 						add(&scopes, ss.GetScope().GetAttributes())
 					}
 					add(&spans, span.Attributes)

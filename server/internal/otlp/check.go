@@ -20,6 +20,8 @@ import (
 // time may use it. The zero Checker has no room for anything: set Limits.
 type Checker struct {
 	Limits Limits
+	// Split is that of the Walker with which spans are visited.
+	Split []string
 
 	walker Walker
 	dirty  bool
@@ -65,6 +67,7 @@ func (c *Checked) Result() Result {
 // not empty, is a reason to reject that span as well. If the request is Changed in the end, then the spans that were
 // visited are not those of Checked.Request, and have to be visited again with a Walker.
 func (c *Checker) Check(request []byte, visit func(*Span) string) (Checked, error) {
+	c.walker.Split = c.Split
 	c.dirty, c.rejected, c.reasons = false, c.rejected[:0], nil
 	if err := c.scan(request, tracesData, 0); err != nil {
 		return Checked{}, err

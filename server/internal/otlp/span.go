@@ -12,7 +12,8 @@ type Origin struct {
 	// with them, and the spans' Raw, a request can be put together again with nothing missing, unknown fields
 	// included. They are valid during the visit only.
 	Resource, Scope []byte
-	// Service is the resource's service.name, ScopeName and ScopeVersion are those of the scope; empty if not there.
+	// Service is the resource's service.name, followed by SplitMark and the values of the attributes in Walker.Split, as far
+	// as they are there and are texts, with commas between them. ScopeName and ScopeVersion are those of the scope; empty if not there.
 	Service, ScopeName, ScopeVersion []byte
 	// Number counts the origins of a walk, from 0.
 	Number int

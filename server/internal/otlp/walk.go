@@ -4,6 +4,12 @@ import "fmt"
 
 // Walker walks requests. It keeps memory between them; the zero value is ready. One goroutine at a time may use it.
 type Walker struct {
+	// Split are the keys of resource attributes that tell services of the same name apart: see Origin.Service.
+	Split []string
+
+	// service is where names with split values are put together, name and values are of the resource at hand.
+	service, name   []byte
+	values          [][]byte
 	origin          Origin
 	span            Span
 	resource, scope []byte
@@ -32,7 +38,7 @@ func (w *Walker) Walk(request []byte, visit func(*Span) error) error {
 func (w *Walker) resourceSpans(message []byte, visit func(*Span) error) error {
 	// The resource may stand behind the spans.
 	w.resource = w.resource[:0]
-	w.origin.Service = nil
+	w.name, w.values = nil, append(w.values[:0], make([][]byte, len(w.Split))...)
 	f := fields{message: message}
 	for f.next() {
 		if f.tag == 2<<3|bytesType {
@@ -51,6 +57,7 @@ func (w *Walker) resourceSpans(message []byte, visit func(*Span) error) error {
 	if f.err != nil {
 		return f.err
 	}
+	w.origin.Service = w.splitName()
 	for f = (fields{message: message}); f.next(); {
 		if f.tag == 2<<3|bytesType {
 			if err := w.scopeSpans(f.value, visit); err != nil {
@@ -61,6 +68,7 @@ func (w *Walker) resourceSpans(message []byte, visit func(*Span) error) error {
 	return nil
 }
 
+// serviceName reads what the name of the service is made of.
 func (w *Walker) serviceName(resource []byte) error {
 	f := fields{message: resource}
 	for f.next() {
@@ -69,13 +77,41 @@ func (w *Walker) serviceName(resource []byte) error {
 		}
 		key, value, err := keyValue(f.value)
 		if err == nil && string(key) == "service.name" {
-			w.origin.Service, _, err = anyValue(value)
+			w.name, _, err = anyValue(value)
+		}
+		for i := 0; i < len(w.Split) && err == nil; i++ {
+			if w.Split[i] == string(key) {
+				w.values[i], _, err = anyValue(value)
+			}
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return f.err
+}
+
+// SplitMark stands between the name of a service and the values of the attributes by which it is split.
+const SplitMark = '@'
+
+// splitName returns the name of the service with the values that there are.
+func (w *Walker) splitName() []byte {
+	w.service = w.service[:0]
+	mark := byte(SplitMark)
+	for _, value := range w.values {
+		if len(value) == 0 {
+			continue
+		}
+		if mark == SplitMark {
+			w.service = append(w.service, w.name...)
+		}
+		w.service = append(append(w.service, mark), value...)
+		mark = ','
+	}
+	if len(w.service) == 0 {
+		return w.name
+	}
+	return w.service
 }
 
 func (w *Walker) scopeSpans(message []byte, visit func(*Span) error) error {

@@ -51,6 +51,9 @@ type Config struct {
 	// MaxFuture is how far ahead of our clock a span may end; those beyond are refused. Negative accepts all.
 	MaxFuture time.Duration
 
+	// Split are the resource attributes besides service.name that make a service: see otlp.Walker. Spans that are stored
+	// already keep the service that they were filed under.
+	Split []string
 	// Limits bound what a span and what it comes from may hold; what is over them is left out, see otlp.Checker.
 	Limits otlp.Limits
 	// Recycle, if set, gets the bytes of requests that were taken when nothing refers to them any more. Some never come.
@@ -101,6 +104,9 @@ func (c *Config) complete() error {
 	return c.validate()
 }
 
+// maxSplit is by how many attributes services may be split.
+const maxSplit = 8
+
 func (c *Config) validate() error {
 	var errs []error
 	check := func(ok bool, format string, args ...any) {
@@ -115,6 +121,10 @@ func (c *Config) validate() error {
 	check(c.SegmentSpans > 0 && c.SegmentAge > 0 && c.SegmentMinutes > 0, "bounds of segments must be positive")
 	check(c.Memory >= 1<<20, "memory of %d bytes, want at least 1 MiB", c.Memory)
 	check(c.Retention >= 0 && c.RetentionBytes >= 0, "retention must not be negative")
+	check(len(c.Split) <= maxSplit, "services are split by %d attributes, want at most %d", len(c.Split), maxSplit)
+	for _, key := range c.Split {
+		check(key != "" && key != "service.name", "services cannot be split by the attribute %q", key)
+	}
 	check(c.MaxSites > 0 && c.MaxSites <= 1<<22, "%d sites, want 1 to 2^22", c.MaxSites)
 	return errors.Join(errs...)
 }

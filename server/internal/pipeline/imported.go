@@ -11,6 +11,7 @@ import (
 
 	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/exporter"
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
@@ -88,9 +89,23 @@ func importedAs(service string, s *core.Snapshot) *core.Snapshot {
 		if name == "" {
 			name = service
 		}
-		b.Site.Service = strings.TrimSuffix(name, exporter.DefaultTracksServiceSuffix) + exporter.DefaultTracksServiceSuffix
+		b.Site.Service = suffixed(name)
 		b.Stats.Active = 0 // what was open then is not open for ever
 		own.Blocks[i] = b
 	}
 	return core.Merge(&own) // puts blocks and nodes in order again
+}
+
+// suffixed returns the name of a service with the suffix of profiles, which stands before what services are split by.
+func suffixed(name string) string {
+	const suffix = exporter.DefaultTracksServiceSuffix
+	if strings.HasSuffix(name, suffix) {
+		return name
+	}
+	name, values, split := strings.Cut(name, string(otlp.SplitMark))
+	name = strings.TrimSuffix(name, suffix) + suffix
+	if split {
+		name += string(otlp.SplitMark) + values
+	}
+	return name
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/exporter"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/memory"
 )
 
 // uploads remembers what an exporter sends.
@@ -144,4 +145,19 @@ func TestImportedProfilesAreInOrder(t *testing.T) {
 		services = append(services, b.Site.Service)
 	}
 	require.Equal(t, []string{"a-b-profile", "a-profile", "z-profile"}, services)
+}
+
+func TestTheSuffixStandsBeforeWhatServicesAreSplitBy(t *testing.T) {
+	for name, want := range map[string]string{
+		"a": "a-profile", "a-profile": "a-profile", "a@1.2,prod": "a-profile@1.2,prod", "a-profile@1.2": "a-profile@1.2", "": "-profile",
+	} {
+		require.Equal(t, want, suffixed(name))
+	}
+}
+
+func TestSplitsAreChecked(t *testing.T) {
+	for _, split := range [][]string{{""}, {"service.name"}, make([]string, maxSplit+1)} {
+		_, err := Open(t.Context(), Config{Store: memory.New(memory.Options{}), Split: split})
+		require.ErrorContains(t, err, "split")
+	}
 }

@@ -86,7 +86,8 @@ func (r *readers) take(p *Pipeline) *reader {
 		r.free = r.free[:n-1]
 		return x
 	}
-	return &reader{p: p, checker: otlp.Checker{Limits: p.config.Limits}}
+	split := p.config.Split
+	return &reader{p: p, checker: otlp.Checker{Limits: p.config.Limits, Split: split}, walker: otlp.Walker{Split: split}}
 }
 
 // maxKept is how many spans the memory of a reader that is kept may have room for.

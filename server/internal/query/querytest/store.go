@@ -158,7 +158,8 @@ func has(s *Span, a store.Attribute) bool {
 	if a.Key == "service.name" {
 		return s.Site.Service == a.Value
 	}
-	for _, list := range [][]*commonpb.KeyValue{s.Proto().Attributes, s.Resource, s.Scope, s.Event, s.Link} {
+	scope := []*commonpb.KeyValue{Text("otel.scope.name", s.Site.Track), Text("otel.scope.version", "v1")}
+	for _, list := range [][]*commonpb.KeyValue{s.Proto().Attributes, s.Resource, s.Scope, s.Event, s.Link, scope} {
 		for _, kv := range list {
 			text := kv.Value.GetStringValue()
 			if _, ok := kv.Value.Value.(*commonpb.AnyValue_IntValue); ok {

@@ -96,6 +96,7 @@ func origin(service string) store.Origin {
 	resource = appendAttribute(resource, 1, "host.name", service+"-6f9d7c4b5-x2x7k")
 	resource = appendAttribute(resource, 1, "process.pid", int64(4711))
 	scope := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "github.com/shop/"+service)
+	scope = protowire.AppendString(protowire.AppendTag(scope, 2, protowire.BytesType), "0.9")
 	scope = appendAttribute(scope, 3, "scope.team", "team-"+service)
 	return store.Origin{Resource: appendMessage(nil, 1, resource), Scope: appendMessage(nil, 1, scope), Service: service}
 }
@@ -105,6 +106,7 @@ func originAttributes(service string) []store.Attribute {
 	return []store.Attribute{
 		{Key: "service.name", Value: service}, {Key: "service.version", Value: "1.4.2"},
 		{Key: "host.name", Value: service + "-6f9d7c4b5-x2x7k"}, {Key: "process.pid", Value: "4711"},
+		{Key: "otel.scope.name", Value: "github.com/shop/" + service}, {Key: "otel.scope.version", Value: "0.9"},
 		{Key: "scope.team", Value: "team-" + service},
 	}
 }
