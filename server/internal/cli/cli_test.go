@@ -124,7 +124,7 @@ func TestForwardedSecretsComeFromTheEnvironmentAndFiles(t *testing.T) {
 	} {
 		f := serveFlags{
 			retention: "1d", retentionBytes: "0", memory: "1MiB", forwardQueue: "1MiB", requestBytes: "1MiB", inFlight: "1MiB",
-			logLevel: "info", logFormat: "text", forwardTokenFile: c.file,
+			logLevel: "info", logFormat: "text", forwardTokenFile: c.file, clickHouseQueue: "1MiB",
 		}
 		f.Forward.Access.Token = c.token
 		err := f.complete(nil, io.Discard)
