@@ -38,6 +38,13 @@ func TestExporterFaults(t *testing.T) {
 		time.Sleep(2 * timeout)
 		return nil
 	}
+	punctual := func(ctx context.Context) error { // fails at the very moment, as a backend does that knows the deadline
+		deadline, _ := ctx.Deadline()
+		for time.Now().Before(deadline) {
+			time.Sleep(time.Until(deadline))
+		}
+		return boom
+	}
 	partial := func(n int64, kind string) func(context.Context) error {
 		return func(context.Context) error {
 			return fmt.Errorf("traces export: %w", errors.Join(partialSuccess{"some", n, kind}))
@@ -55,6 +62,7 @@ func TestExporterFaults(t *testing.T) {
 		{"exit", func(context.Context) error { runtime.Goexit(); return nil }, SpanLoss{Panicked: 4}, 0, "the exporter ended its goroutine"},
 		{"slow", slow, SpanLoss{TimedOut: 4}, 0, "the export timeout is over"},
 		{"hang", deaf, SpanLoss{TimedOut: 4}, 4, "the export ended after it had been given up"},
+		{"on time", punctual, SpanLoss{TimedOut: 4}, 0, "the export timeout is over"},
 		{"client's own timeout", func(context.Context) error { return context.DeadlineExceeded }, SpanLoss{Failed: 4}, 0, "deadline exceeded"},
 		{"partial success", partial(3, "spans"), SpanLoss{Rejected: 3}, 0, "some"},
 		{"warning", partial(0, "spans"), SpanLoss{}, 0, ""},

@@ -125,6 +125,9 @@ func (p *SpanProcessor) export(c *exportCall) (err error) {
 	}()
 	err = p.exporter.ExportSpans(ctx, c.spans)
 	reason = lostFailed
+	if deadline, ok := ctx.Deadline(); err != nil && ok && !time.Now().Before(deadline) {
+		<-ctx.Done() // the backend keeps the same deadline, and can be earlier than our timer
+	}
 	if err != nil && ctx.Err() != nil {
 		reason, err = lateReason(ctx), fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
