@@ -32,7 +32,7 @@ lint: bin/staticcheck ## gofmt, vet and staticcheck over all modules
 	@files=$$(gofmt -l .) && test -z "$$files" || { echo "not formatted, run make fmt: $$files"; exit 1; }
 	$(GO) vet $(WORK)
 	bin/staticcheck $(WORK)
-	@if test -d server/web/node_modules; then cd server/web && npx --no-install tsc --noEmit && npx --no-install biome lint src bench; \
+	@if test -d server/web/node_modules; then cd server/web && npx --no-install tsc --noEmit && npx --no-install biome lint src bench test; \
 	else echo "the page's sources are not looked at: run npm ci --prefix server/web"; fi
 	cd tools && GOWORK=off $(GO) run ./protogen -check -out ../server/internal/jaeger/gen
 

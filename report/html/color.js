@@ -72,4 +72,4 @@ function contrast(one, other) {
   return (hi + 0.05) / (lo + 0.05);
 }
 
-export { assignTints, blockRGB, contrast, cssColor, hashText };
+export { assignTints, blockRGB, contrast, cssColor, hashText, oklchToRGB };

@@ -26,7 +26,8 @@ func TestThePagesLogic(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "package.json"), []byte(`{"type":"module"}`), 0o600))
 	for _, cmd := range []*exec.Cmd{
-		exec.CommandContext(t.Context(), esbuild, "src/layers.ts", "src/merge.ts", "src/selection.ts", "src/spanindex.ts", "--outdir="+dir, "--log-level=warning"),
+		exec.CommandContext(t.Context(), esbuild, "src/changecolor.ts", "src/layers.ts", "src/merge.ts", "src/selection.ts", "src/spanindex.ts",
+			"--bundle", "--format=esm", "--outdir="+dir, "--log-level=warning"),
 		exec.CommandContext(t.Context(), node, "--test", "test/logic.test.mjs"),
 	} {
 		cmd.Dir = "../../web"

@@ -33,5 +33,6 @@ declare module "*/report/html/color.js" {
   export function assignTints(tracks: Iterable<string>): Map<string, Tint>;
   export function blockRGB(tint: Tint, name: string, dark: boolean): [number, number, number];
   export function cssColor(rgb: [number, number, number]): string;
+  export function oklchToRGB(lightness: number, chroma: number, degrees: number): [number, number, number];
   export function hashText(text: string, seed?: number): number;
 }

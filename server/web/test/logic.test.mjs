@@ -1,11 +1,15 @@
 // What the views compute, without a browser. OTELPROF_LOGIC is the folder that the Go test bundled the sources into.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { pathToFileURL } from "node:url";
 
+import { contrast } from "../../../report/html/color.js";
+
 const load = (name) => import(pathToFileURL(join(process.env.OTELPROF_LOGIC, name + ".js")));
+const { changeRGB } = await load("changecolor");
 const { layered } = await load("layers");
 const { callers, callees, withoutRecursion } = await load("merge");
 const { parseFilter, sorted } = await load("selection");
@@ -70,6 +74,20 @@ test("blocks are sorted by figures from the largest and by texts from A, equal o
   assert.deepEqual(sorted(rows, "p99", false).map((r) => r.name), ["POST /cart", "GET /", "get it"]);
   assert.deepEqual(sorted(rows, "p99", true).map((r) => r.name), ["get it", "GET /", "POST /cart"]);
   assert.deepEqual(sorted(rows, "service", false).map((r) => r.name), ["POST /cart", "GET /", "get it"]);
+});
+
+test("text on what changed is legible in both themes", () => {
+  const css = readFileSync(new URL("../src/style.css", import.meta.url), "utf8");
+  const texts = [...css.matchAll(/--flame-text: #(..)(..)(..);/g)].map(([, ...rgb]) => rgb.map((hex) => Number.parseInt(hex, 16)));
+  assert.equal(texts.length, 2);
+  texts.forEach((text, dark) => {
+    for (const verdict of ["regression", "improvement", "unchanged", "inconclusive", "appeared", "disappeared"]) {
+      for (let change = -1; change <= 2; change += 0.125) {
+        const ratio = contrast(changeRGB(verdict, change, dark === 1), text);
+        assert.ok(ratio >= 4.5, `${verdict} by ${change} has contrast ${ratio} in theme ${dark}`);
+      }
+    }
+  });
 });
 
 test("a search of spans finds texts of all kinds, narrowed or not", () => {

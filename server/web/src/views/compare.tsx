@@ -1,8 +1,10 @@
 import { useMemo, useState } from "preact/hooks";
 
+import { cssColor } from "../../../../report/html/color.js";
 import { hrefOf, param, setParams } from "../address";
 import { Answer, Empty } from "../answer";
 import type { Change, Diff, DiffSide, DiffSides, Site, Verdict } from "../api";
+import { changeRGB } from "../changecolor";
 import { FlameBox, nodeAt, pathOf } from "../flamebox";
 import { clock, count, duration, named, percent, visible } from "../format";
 import { Name } from "../name";
@@ -223,15 +225,6 @@ function Chosen(props: { change: Change }) {
   );
 }
 
-/** The colour of a change of the time per call: red is slower, blue is faster, and grey is no more than chance. */
-function changeColor(verdict: Verdict, change: number, dark: boolean): string {
-  if (verdict === "unchanged" || verdict === "inconclusive") return dark ? "oklch(0.38 0.005 60)" : "oklch(0.9 0.005 60)";
-  const strength = Math.min(Math.abs(change), 1);
-  const worse = verdict === "regression" || verdict === "appeared";
-  const chroma = 0.06 + 0.12 * strength;
-  return `oklch(${dark ? 0.45 : 0.86 - 0.16 * strength} ${chroma} ${worse ? 25 : 250})`;
-}
-
 function Flame(props: { diff: Diff }) {
   const nodes = props.diff.nodes as NonNullable<Diff["nodes"]>;
   const blocks = props.diff.blocks ?? [];
@@ -280,7 +273,7 @@ function Flame(props: { diff: Diff }) {
         onZoom={(node) => setParams({ zoom: pathOf(props.diff, node) }, true)}
         matches={matches}
         onFound={setFound}
-        color={(node) => changeColor(nodes.verdict[node] ?? "unchanged", before(node) ? after(node) / before(node) - 1 : 1, isDark.value)}
+        color={(node) => cssColor(changeRGB(nodes.verdict[node] ?? "unchanged", before(node) ? after(node) / before(node) - 1 : 1, isDark.value))}
         describe={(node, hidden) => ({
           title: hidden > 0 ? `${hidden} small frames` : node < 0 ? "everything" : visible(named(siteOf(node).name)),
           rows:
