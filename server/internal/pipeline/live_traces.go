@@ -94,7 +94,7 @@ type candidate struct {
 }
 
 // Search implements store.Reader.
-func (l *Live) Search(ctx context.Context, q *store.Query) ([]core.TraceID, error) {
+func (l *Live) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
 	var candidates []candidate
 	committed, release := l.read(func(segments []*segment) {
 		l.p.each(segments, func(t *trace) {
@@ -107,47 +107,19 @@ func (l *Live) Search(ctx context.Context, q *store.Query) ([]core.TraceID, erro
 	})
 	defer release()
 	matcher, hits := store.NewMatcher(q), store.NewHits(q.Limit)
-	none := true
 	for _, c := range candidates {
 		if start, ok := matcher.Match(&c.origin.Origin, c.raw); ok {
 			hits.Add(c.trace, start)
-			none = false
 		}
 	}
-	if none {
-		return committed.Search(ctx, q)
-	}
-	if err := addStored(ctx, committed, q, matcher, hits); err != nil {
+	stored, err := committed.Search(ctx, hits.Narrowed(q))
+	if err != nil {
 		return nil, err
 	}
-	return hits.IDs(), nil
-}
-
-// addStored adds what the store finds. A store that does not say how it orders what it has found is asked for the spans.
-func addStored(ctx context.Context, committed store.Reader, q *store.Query, matcher *store.Matcher, hits *store.Hits) error {
-	if ranker, ok := committed.(store.Ranker); ok {
-		stored, err := ranker.SearchHits(ctx, q)
-		for _, h := range stored {
-			hits.Add(h.Trace, h.Start)
-		}
-		return err
+	for _, h := range stored {
+		hits.Add(h.Trace, h.Start)
 	}
-	ids, err := committed.Search(ctx, q)
-	if err != nil || len(ids) == 0 {
-		return err
-	}
-	found, err := committed.Traces(ctx, ids, store.Range{})
-	if found == nil {
-		return err
-	}
-	for _, t := range found.Traces {
-		for _, s := range t.Spans {
-			if start, ok := matcher.Match(&found.Origins[s.Origin], s.Raw); ok {
-				hits.Add(t.ID, start)
-			}
-		}
-	}
-	return err
+	return hits.All(), nil
 }
 
 // mayMatch is false for spans that cannot be what the query looks for, by what is at hand.

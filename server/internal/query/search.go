@@ -26,11 +26,11 @@ func (e *Engine) Search(ctx context.Context, q *store.Query) ([]core.TraceID, er
 	if q.MaxDuration > 0 && q.MaxDuration < q.MinDuration {
 		return nil, Invalidf("swap them", "the longest duration %v is below the shortest %v", q.MaxDuration, q.MinDuration)
 	}
-	ids, err := e.store.Search(ctx, q)
+	hits, err := e.store.Search(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("search traces: %w", err)
 	}
-	return ids, nil
+	return store.IDs(hits), nil
 }
 
 // Traces calls f with the spans of the traces, some traces at a time, in the order of ids. It leaves out the ids of traces

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/stichotrope/stichotrope-go/core"
 )
@@ -51,12 +52,26 @@ func (h *Hits) Add(trace core.TraceID, start int64) {
 	}
 }
 
+// Narrowed returns a query that finds of the same spans only those that can still be among the first.
+func (h *Hits) Narrowed(q *Query) *Query {
+	if h.enough() && !(!q.Start.From.IsZero() && Nanos(q.Start.From) >= h.bound) {
+		narrow := *q
+		narrow.Start.From = time.Unix(0, h.bound)
+		return &narrow
+	}
+	return q
+}
+
 // Enough reports whether spans that started at the time or earlier cannot change the result any more.
 func (h *Hits) Enough(start int64) bool {
+	return h.enough() && start < h.bound
+}
+
+func (h *Hits) enough() bool {
 	if h.added && h.limit > 0 && len(h.starts) >= h.limit {
 		h.cut()
 	}
-	return h.full && start < h.bound
+	return h.full
 }
 
 func (h *Hits) cut() {
@@ -88,11 +103,10 @@ func (h *Hits) All() []Hit {
 	return sorted
 }
 
-// IDs returns the traces in order.
-func (h *Hits) IDs() []core.TraceID {
-	sorted := h.All()
-	ids := make([]core.TraceID, len(sorted))
-	for i, hit := range sorted {
+// IDs returns the traces of hits.
+func IDs(hits []Hit) []core.TraceID {
+	ids := make([]core.TraceID, len(hits))
+	for i, hit := range hits {
 		ids[i] = hit.Trace
 	}
 	return ids

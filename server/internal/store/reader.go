@@ -17,9 +17,9 @@ type Reader interface {
 	// were committed. within says when they ran, which narrows the search: spans that did not run then may be missing.
 	// The zero Range is all time.
 	Traces(ctx context.Context, ids []core.TraceID, within Range) (*Found, error)
-	// Search returns the ids of the traces that match, those first of which the latest matching span started last; by id
+	// Search returns the traces that match, those first of which the latest matching span started last; by id
 	// where these started together.
-	Search(ctx context.Context, q *Query) ([]core.TraceID, error)
+	Search(ctx context.Context, q *Query) ([]Hit, error)
 	// Services returns the names of the services that have spans, ascending.
 	Services(ctx context.Context) ([]string, error)
 	// Operations returns the names and kinds of the spans of a service, ascending; of all services for "".

@@ -1,7 +1,5 @@
 package store
 
-import "context"
-
 // Viewer is a Store that can be read as it was at one moment while it goes on. Queries of what is not committed yet need
 // to know exactly what is: with a Store that is no Viewer, queries and Commit wait for each other.
 type Viewer interface {
@@ -17,10 +15,4 @@ type View interface {
 	Commits() uint64
 	// Close lets the store forget the state.
 	Close()
-}
-
-// Ranker is a Reader that also tells by what its searches are ordered. It saves reading traces to merge two searches.
-type Ranker interface {
-	// SearchHits is Search with the starts.
-	SearchHits(ctx context.Context, q *Query) ([]Hit, error)
 }

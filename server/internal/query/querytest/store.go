@@ -174,27 +174,25 @@ func has(s *Span, a store.Attribute) bool {
 }
 
 // Search implements store.Reader.
-func (s *Store) Search(ctx context.Context, q *store.Query) ([]core.TraceID, error) {
+func (s *Store) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
 	if err := cmp.Or(s.Err, ctx.Err()); err != nil {
 		return nil, err
 	}
-	start, found := map[core.TraceID]time.Duration{}, map[core.TraceID]bool{}
+	found := map[core.TraceID]int64{}
 	for i := range s.spans {
-		sp := &s.spans[i]
-		if at, ok := start[sp.Trace]; !ok || sp.Start < at {
-			start[sp.Trace] = sp.Start
-		}
-		if Matches(sp, q) {
-			found[sp.Trace] = true
+		if sp := &s.spans[i]; Matches(sp, q) {
+			found[sp.Trace] = max(found[sp.Trace], int64(sp.Start))
 		}
 	}
-	ids := slices.SortedFunc(maps.Keys(found), func(a, b core.TraceID) int {
-		return cmp.Or(cmp.Compare(start[b], start[a]), bytes.Compare(a[:], b[:]))
-	})
-	if q.Limit > 0 && len(ids) > q.Limit {
-		ids = ids[:q.Limit]
+	hits := make([]store.Hit, 0, len(found))
+	for id, start := range found {
+		hits = append(hits, store.Hit{Trace: id, Start: start})
 	}
-	return ids, nil
+	slices.SortFunc(hits, store.Hit.Compare)
+	if q.Limit > 0 && len(hits) > q.Limit {
+		hits = hits[:q.Limit]
+	}
+	return hits, nil
 }
 
 // Services implements store.Reader.

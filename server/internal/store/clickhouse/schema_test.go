@@ -117,9 +117,9 @@ func TestTableOfACollector(t *testing.T) {
 		{Key: "why", Value: "retry"}, {Key: "error", Value: "true"},
 	} {
 		q := &store.Query{Service: "shop", Attributes: []store.Attribute{a}}
-		ids, err := s.Search(ctx, q)
+		hits, err := s.Search(ctx, q)
 		require.NoError(t, err)
-		require.Equal(t, []core.TraceID{id}, ids, a.Key)
+		require.Equal(t, []core.TraceID{id}, store.IDs(hits), a.Key)
 		_, ok := store.NewMatcher(q).Match(&found.Origins[0], found.Traces[0].Spans[0].Raw)
 		require.True(t, ok, "what ClickHouse finds, the span must say: %s", a.Key)
 	}

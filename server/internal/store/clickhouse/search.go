@@ -10,23 +10,8 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
-var _ store.Ranker = (*Store)(nil)
-
-// Search implements store.Reader.
-func (s *Store) Search(ctx context.Context, q *store.Query) ([]core.TraceID, error) {
-	hits, err := s.SearchHits(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]core.TraceID, len(hits))
-	for i := range hits {
-		ids[i] = hits[i].Trace
-	}
-	return ids, nil
-}
-
-// SearchHits implements store.Ranker. ClickHouse finds and orders; what waits is looked through here.
-func (s *Store) SearchHits(ctx context.Context, q *store.Query) ([]store.Hit, error) {
+// Search implements store.Reader. ClickHouse finds and orders; what waits is looked through here.
+func (s *Store) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
 	if err := s.use(ctx); err != nil {
 		return nil, err
 	}

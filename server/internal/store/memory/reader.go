@@ -56,7 +56,7 @@ func (s *Store) Traces(ctx context.Context, ids []core.TraceID, within store.Ran
 }
 
 // Search implements store.Reader.
-func (s *Store) Search(ctx context.Context, q *store.Query) ([]core.TraceID, error) {
+func (s *Store) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
 	segments, err := s.look(ctx)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (s *Store) Search(ctx context.Context, q *store.Query) ([]core.TraceID, err
 			}
 		}
 	}
-	return hits.IDs(), nil
+	return hits.All(), nil
 }
 
 // operations calls f for every span.

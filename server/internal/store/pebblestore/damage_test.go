@@ -117,10 +117,10 @@ func TestDamagedBlocks(t *testing.T) {
 			found, err := s.Traces(background, []core.TraceID{good.Spans[0].Trace}, store.Range{})
 			require.NoError(t, err)
 			require.Len(t, found.Traces, 1)
-			ids, err := s.Search(background, &store.Query{Attributes: []store.Attribute{{Key: "service.version", Value: "1.4.2"}}})
+			hits, err := s.Search(background, &store.Query{Attributes: []store.Attribute{{Key: "service.version", Value: "1.4.2"}}})
 			require.NoError(t, err)
 			for _, tr := range good.Traces {
-				require.Contains(t, ids, tr.ID)
+				require.Contains(t, store.IDs(hits), tr.ID)
 			}
 			_, err = s.Operations(background, "")
 			require.NoError(t, err)
@@ -162,10 +162,10 @@ func TestDamagedTable(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrDamaged)
 	require.Len(t, found.Traces, 1)
 	require.Equal(t, last, found.Traces[0].ID)
-	ids, err := s.Search(background, &store.Query{})
+	hits, err := s.Search(background, &store.Query{})
 	require.NoError(t, err)
-	require.Contains(t, ids, last)
-	require.NotContains(t, ids, all[0].Trace)
+	require.Contains(t, store.IDs(hits), last)
+	require.NotContains(t, store.IDs(hits), all[0].Trace)
 	require.Positive(t, s.Counters().Damaged)
 	require.NoError(t, s.Close())
 }

@@ -6,13 +6,12 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
 // Search implements store.Reader. It looks at the blocks from the latest on, until nothing earlier can be among the first.
 // What cannot be read is left out, counted, and reported to the logger.
-func (s *Store) Search(ctx context.Context, q *store.Query) ([]core.TraceID, error) {
+func (s *Store) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
 	if err := s.use(ctx); err != nil {
 		return nil, err
 	}
@@ -37,7 +36,7 @@ func (s *Store) Search(ctx context.Context, q *store.Query) ([]core.TraceID, err
 			return nil, err
 		}
 	}
-	return f.hits.IDs(), nil
+	return f.hits.All(), nil
 }
 
 // finder is a search under way.

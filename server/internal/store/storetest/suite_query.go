@@ -16,7 +16,7 @@ import (
 )
 
 // Search answers a query by the truth, without any code of the stores.
-func Search(spans []Span, q *store.Query) []core.TraceID {
+func Search(spans []Span, q *store.Query) []store.Hit {
 	latest := map[core.TraceID]int64{}
 	for i := range spans {
 		if s := &spans[i]; s.matches(q) {
@@ -25,13 +25,17 @@ func Search(spans []Span, q *store.Query) []core.TraceID {
 			}
 		}
 	}
-	ids := slices.SortedFunc(maps.Keys(latest), func(a, b core.TraceID) int {
-		return cmp.Or(cmp.Compare(latest[b], latest[a]), cmp.Compare(string(a[:]), string(b[:])))
-	})
-	if q.Limit > 0 && len(ids) > q.Limit {
-		ids = ids[:q.Limit]
+	hits := make([]store.Hit, 0, len(latest))
+	for id, at := range latest {
+		hits = append(hits, store.Hit{Trace: id, Start: at})
 	}
-	return ids
+	slices.SortFunc(hits, func(a, b store.Hit) int {
+		return cmp.Or(cmp.Compare(b.Start, a.Start), cmp.Compare(string(a.Trace[:]), string(b.Trace[:])))
+	})
+	if q.Limit > 0 && len(hits) > q.Limit {
+		hits = hits[:q.Limit]
+	}
+	return hits
 }
 
 func (s *Span) matches(q *store.Query) bool {
