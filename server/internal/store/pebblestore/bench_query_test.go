@@ -105,6 +105,38 @@ func BenchmarkQuery(b *testing.B) {
 	require.NoError(b, s.Close())
 }
 
+// BenchmarkChunk reads a chunk of 1024 spans: every span, and only the last trace.
+func BenchmarkChunk(b *testing.B) {
+	w, err := newBlockWriter()
+	require.NoError(b, err)
+	chunk, _ := encodeChunk(b, w, storetest.NewGenerator(1).Segment(170).Traces)
+	r := newChunkReader(b)
+	for _, keep := range []bool{true, false} {
+		b.Run(fmt.Sprintf("keep=%v", keep), func(b *testing.B) {
+			spans, before := 0, cpuTime()
+			for range b.N {
+				require.NoError(b, r.open(chunk))
+				for {
+					_, n, ok, err := r.next()
+					require.NoError(b, err)
+					if !ok {
+						break
+					}
+					var raw []byte
+					for i := range n {
+						_, raw, err = r.span(i, raw[:0], keep)
+						if err != nil {
+							b.Fatal(err)
+						}
+					}
+					spans += n
+				}
+			}
+			b.ReportMetric(float64(cpuTime()-before)/float64(spans), "cpu-ns/span")
+		})
+	}
+}
+
 func services(b *testing.B, s *Store) []string {
 	names, err := s.Services(background)
 	require.NoError(b, err)

@@ -18,17 +18,20 @@ const maxChunk = 512 << 20
 type chunkReader struct {
 	decoder                 *zstd.Decoder
 	plain, tokens, literals []byte
-	tokensBuf, literalsBuf  []byte
+	// token and literalAt are where the next of each begins.
+	token, literalAt int
 	// fields are the numbered ones, as ranges of literals.
-	fields   [][]byte
+	fields   []fieldRange
 	follower []uint32
 
 	lastStart, start uint64
 	trace            core.TraceID
 	ids              []byte
 	before           int
-	raw              []byte
 }
+
+// fieldRange is from where to where a field is. A chunk has less than 4 GiB.
+type fieldRange struct{ from, to uint32 }
 
 func damaged(what string) error { return fmt.Errorf("%w: chunk: %s", store.ErrDamaged, what) }
 
@@ -45,13 +48,13 @@ func (r *chunkReader) open(chunk []byte) error {
 	if tokens, body, err = cutBytes(body); err != nil {
 		return err
 	}
-	if r.tokensBuf, err = r.decoder.DecodeAll(tokens, r.tokensBuf[:0]); err != nil {
+	if r.tokens, err = r.decoder.DecodeAll(tokens, r.tokens[:0]); err != nil {
 		return fmt.Errorf("%w: chunk: tokens: %w", store.ErrDamaged, err)
 	}
-	if r.literalsBuf, err = r.decoder.DecodeAll(body, r.literalsBuf[:0]); err != nil {
+	if r.literals, err = r.decoder.DecodeAll(body, r.literals[:0]); err != nil {
 		return fmt.Errorf("%w: chunk: literals: %w", store.ErrDamaged, err)
 	}
-	r.tokens, r.literals = r.tokensBuf, r.literalsBuf
+	r.token, r.literalAt = 0, 0
 	r.fields, r.follower = r.fields[:0], r.follower[:0]
 	r.lastStart = 0
 	return nil
@@ -68,7 +71,7 @@ func cutBytes(b []byte) (head, rest []byte, err error) {
 
 // next returns the id of the next trace and the number of its spans, which must all be read then; false at the end.
 func (r *chunkReader) next() (trace core.TraceID, spans int, ok bool, err error) {
-	if len(r.tokens) == 0 {
+	if r.token == len(r.tokens) {
 		return trace, 0, false, nil
 	}
 	n, err := r.number(uint64(len(r.plain)) / 8)
@@ -83,91 +86,93 @@ func (r *chunkReader) next() (trace core.TraceID, spans int, ok bool, err error)
 
 // number returns the next number of the tokens, which must not exceed limit.
 func (r *chunkReader) number(limit uint64) (uint64, error) {
-	if len(r.tokens) > 0 && r.tokens[0] < 0x80 {
-		n := uint64(r.tokens[0])
-		if n > limit {
-			return 0, damaged("a number is too large")
+	if r.token < len(r.tokens) {
+		if n := uint64(r.tokens[r.token]); n < 0x80 && n <= limit {
+			r.token++
+			return n, nil
 		}
-		r.tokens = r.tokens[1:]
-		return n, nil
 	}
-	n, w := binary.Uvarint(r.tokens)
+	n, w := binary.Uvarint(r.tokens[r.token:])
 	if w <= 0 || n > limit {
 		return 0, damaged("a number is too large")
 	}
-	r.tokens = r.tokens[w:]
+	r.token += w
 	return n, nil
 }
 
-// span reads the span with the number n of the trace: the number of its origin, and its bytes appended to raw.
-func (r *chunkReader) span(n int, raw []byte) (origin int, _ []byte, err error) {
+// span reads the span with the number n of the trace: the number of its origin, and its bytes appended to raw. Unless they
+// are kept, they are not complete, which is quicker.
+func (r *chunkReader) span(n int, raw []byte, keep bool) (origin int, _ []byte, err error) {
 	o, err := r.number(1 << 31)
 	if err != nil {
 		return 0, raw, err
 	}
-	r.raw, r.start, r.before = raw, 0, -1
+	r.start, r.before = 0, -1
 	for {
 		token, err := r.number(1 << 32)
-		if err == nil && token == tokenEnd {
-			return int(o), r.raw, nil
-		}
-		if err == nil {
-			err = r.field(n, token)
-		}
 		if err != nil {
-			return 0, r.raw, err
+			return 0, raw, err
 		}
-		if token == tokenRest {
-			return int(o), r.raw, nil
+		switch {
+		case token >= tokenNew:
+			field, err := r.numbered(token)
+			if err != nil {
+				return 0, raw, err
+			}
+			if keep {
+				raw = append(raw, r.literals[field.from:field.to]...)
+			}
+		case token == tokenEnd:
+			return int(o), raw, nil
+		default:
+			if raw, err = r.field(n, token, raw); err != nil {
+				return 0, raw, err
+			}
+			if token == tokenRest {
+				return int(o), raw, nil
+			}
 		}
 	}
 }
 
-// field appends one field to raw.
-func (r *chunkReader) field(n int, token uint64) error {
+// field appends one field that has no number to raw.
+func (r *chunkReader) field(n int, token uint64, raw []byte) ([]byte, error) {
 	switch token {
-	case tokenLiteral, tokenRest:
-		b, err := r.literal()
-		r.raw = append(r.raw, b...)
-		return err
 	case tokenTrace:
-		r.raw = append(append(r.raw, tagTrace, 16), r.trace[:]...)
+		return append(append(raw, tagTrace, 16), r.trace[:]...), nil
 	case tokenSpan:
-		return r.id(tagSpan, uint64(n))
+		return r.id(tagSpan, uint64(n), raw)
 	case tokenParent:
 		if len(r.plain) < 8 {
-			return damaged("an id is missing")
+			return raw, damaged("an id is missing")
 		}
-		r.raw = append(append(r.raw, tagParent, 8), r.plain[:8]...)
+		raw = append(append(raw, tagParent, 8), r.plain[:8]...)
 		r.plain = r.plain[8:]
+		return raw, nil
 	case tokenParentIn:
 		parent, err := r.number(uint64(len(r.ids)))
 		if err != nil {
-			return err
+			return raw, err
 		}
-		return r.id(tagParent, parent)
+		return r.id(tagParent, parent, raw)
 	case tokenStart:
 		d, err := r.difference()
 		r.lastStart += d
 		r.start = r.lastStart
-		r.raw = binary.LittleEndian.AppendUint64(append(r.raw, tagStart), r.start)
-		return err
+		return binary.LittleEndian.AppendUint64(append(raw, tagStart), r.start), err
 	case tokenEndTime:
 		d, err := r.difference()
-		r.raw = binary.LittleEndian.AppendUint64(append(r.raw, tagEnd), r.start+d)
-		return err
-	default:
-		return r.numbered(token)
+		return binary.LittleEndian.AppendUint64(append(raw, tagEnd), r.start+d), err
 	}
-	return nil
+	b, err := r.literal() // tokenLiteral and tokenRest
+	return append(raw, r.literals[b.from:b.to]...), err
 }
 
-func (r *chunkReader) id(tag byte, n uint64) error {
+func (r *chunkReader) id(tag byte, n uint64, raw []byte) ([]byte, error) {
 	if 8*n+8 > uint64(len(r.ids)) {
-		return damaged("a span is missing")
+		return raw, damaged("a span is missing")
 	}
-	r.raw = append(append(r.raw, tag, 8), r.ids[8*n:8*n+8]...)
-	return nil
+	return append(append(raw, tag, 8), r.ids[8*n:8*n+8]...), nil
 }
 
 func (r *chunkReader) difference() (uint64, error) {
@@ -179,39 +184,38 @@ func (r *chunkReader) difference() (uint64, error) {
 	return uint64(d), nil
 }
 
-func (r *chunkReader) literal() ([]byte, error) {
-	n, err := r.number(uint64(len(r.literals)))
+func (r *chunkReader) literal() (fieldRange, error) {
+	n, err := r.number(uint64(len(r.literals) - r.literalAt))
 	if err != nil {
-		return nil, err
+		return fieldRange{}, err
 	}
-	b := r.literals[:n]
-	r.literals = r.literals[n:]
-	return b, nil
+	from := r.literalAt
+	r.literalAt += int(n)
+	return fieldRange{uint32(from), uint32(r.literalAt)}, nil
 }
 
-// numbered appends a field that has a number, or gets one.
-func (r *chunkReader) numbered(token uint64) error {
+// numbered returns a field that has a number, or gets one.
+func (r *chunkReader) numbered(token uint64) (fieldRange, error) {
 	n := int(token) - tokenKnown
 	switch {
 	case token == tokenNew:
 		b, err := r.literal()
 		if err != nil {
-			return err
+			return fieldRange{}, err
 		}
 		n = len(r.fields)
 		r.fields, r.follower = append(r.fields, b), append(r.follower, 0)
 	case token == tokenNext:
 		if r.before < 0 || r.follower[r.before] == 0 {
-			return damaged("a field follows nothing")
+			return fieldRange{}, damaged("a field follows nothing")
 		}
 		n = int(r.follower[r.before]) - 1
 	case n >= len(r.fields):
-		return damaged("a field has no number yet")
+		return fieldRange{}, damaged("a field has no number yet")
 	}
 	if r.before >= 0 {
 		r.follower[r.before] = uint32(n + 1)
 	}
 	r.before = n
-	r.raw = append(r.raw, r.fields[n]...)
-	return nil
+	return r.fields[n], nil
 }

@@ -43,7 +43,7 @@ func decodeChunk(r *chunkReader, chunk []byte) (traces []store.Trace, err error)
 		}
 		tr := store.Trace{ID: id}
 		for i := range n {
-			origin, raw, err := r.span(i, nil)
+			origin, raw, err := r.span(i, nil, true)
 			if err != nil {
 				return traces, err
 			}

@@ -122,7 +122,7 @@ func (f *finder) chunk(block uint64, n int, origins []store.Origin) error {
 				return err
 			}
 			for i := range spans {
-				origin, raw, err := r.span(i, f.raw[:0])
+				origin, raw, err := r.span(i, f.raw[:0], true)
 				f.raw = raw
 				if err != nil {
 					return err

@@ -149,7 +149,7 @@ func (c *collector) trace(r *chunkReader, id core.TraceID, n int, wanted bool, o
 		if !wanted {
 			raw = raw[:0]
 		}
-		origin, b, err := r.span(i, raw)
+		origin, b, err := r.span(i, raw, wanted)
 		if err != nil {
 			return err
 		}
