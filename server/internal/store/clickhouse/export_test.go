@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
@@ -59,4 +60,9 @@ func FuzzDecodeParcel(f *testing.F) {
 			require.ErrorIs(t, err, store.ErrDamaged)
 		}
 	})
+}
+
+// ExecStatement executes a statement of a migration.
+func ExecStatement(ctx context.Context, conn driver.Conn, s Schema, statement string) error {
+	return s.exec(ctx, conn, statement)
 }

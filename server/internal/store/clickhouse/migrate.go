@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -92,7 +93,7 @@ func migrate(ctx context.Context, conn driver.Conn, s Schema) error {
 	if found == schemaVersion {
 		return nil
 	}
-	if err := conn.Exec(ctx, s.versionTable()); err != nil {
+	if err := s.exec(ctx, conn, s.versionTable()); err != nil {
 		return fmt.Errorf("making %s: %w", versions, err)
 	}
 	for v := found + 1; v <= schemaVersion; v++ {
@@ -101,12 +102,40 @@ func migrate(ctx context.Context, conn driver.Conn, s Schema) error {
 			return err
 		}
 		for _, statement := range append(statements, noteVersion(v)) {
-			if err := conn.Exec(ctx, statement); err != nil {
+			if err := s.exec(ctx, conn, statement); err != nil {
 				return fmt.Errorf("schema %d: %w", v, err)
 			}
 		}
 	}
 	return nil
+}
+
+// How long a statement of a migration may take, which changes no data, before it is given again. In a cluster it waits for all
+// servers, by default up to three minutes.
+const (
+	statementTime        = 30 * time.Second
+	statementTimeCluster = 4 * time.Minute
+	statementTries       = 3
+)
+
+// exec executes a statement of a migration. One whose answer does not come is given again: an engine was seen to lose one of
+// several that came at the same time, and every statement does nothing where it was done before.
+func (s Schema) exec(ctx context.Context, conn driver.Conn, statement string) error {
+	patience := statementTime
+	if s.Cluster != "" {
+		patience = statementTimeCluster
+	}
+	var err error
+	for range statementTries {
+		until := time.Now().Add(patience)
+		once, cancel := context.WithDeadline(ctx, until)
+		err = conn.Exec(once, statement)
+		cancel()
+		if err == nil || ctx.Err() != nil || time.Now().Before(until) {
+			return err
+		}
+	}
+	return err
 }
 
 // Migrate makes the tables in a database, or what is new of them. Several may do it at the same time.

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stichotrope/stichotrope-go/core"
@@ -63,6 +65,46 @@ func TestSeveralNodesMigrate(t *testing.T) {
 	require.NoError(t, s.Close())
 	o.KeepSchema = true
 	require.NoError(t, open(t, o).Close())
+}
+
+// deafConn does not answer the first statements.
+type deafConn struct {
+	driver.Conn
+	deaf, asked int
+}
+
+func (c *deafConn) Exec(ctx context.Context, _ string, _ ...any) error {
+	c.asked++
+	if c.asked > c.deaf {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestLostStatements are given again, three times at most, and not when the caller is who has no time.
+func TestLostStatements(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			deaf, asked int
+			schema      clickhouse.Schema
+			given, took time.Duration
+			err         error
+		}{
+			{deaf: 0, asked: 1, given: time.Hour},
+			{deaf: 2, asked: 3, given: time.Hour, took: time.Minute},
+			{deaf: 2, asked: 3, given: time.Hour, took: 8 * time.Minute, schema: clickhouse.Schema{Cluster: "main"}},
+			{deaf: 9, asked: 3, given: time.Hour, took: 90 * time.Second, err: context.DeadlineExceeded},
+			{deaf: 9, asked: 1, given: time.Second, took: time.Second, err: context.DeadlineExceeded},
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), c.given)
+			conn, began := &deafConn{deaf: c.deaf}, time.Now()
+			require.ErrorIs(t, clickhouse.ExecStatement(ctx, conn, c.schema, "CREATE"), c.err)
+			cancel()
+			require.Equal(t, c.asked, conn.asked)
+			require.Equal(t, c.took, time.Since(began))
+		}
+	})
 }
 
 func TestOtherVersions(t *testing.T) {
