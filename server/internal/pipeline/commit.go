@@ -94,6 +94,10 @@ func (p *Pipeline) forget(g *segment, w *writer) {
 	}
 	p.cut.Unlock()
 	p.counts.used.Add(-w.forget(recycle))
+	g.memory.empty()
+	p.cut.Lock()
+	p.open.memory.free = append(p.open.memory.free, g.memory.free...)
+	p.cut.Unlock()
 	p.hurryUp() // there may be a segment to close
 	for _, t := range g.traces {
 		p.shard(&t.id).recycle(t)

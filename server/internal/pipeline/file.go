@@ -16,9 +16,9 @@ type assembler struct {
 
 // assemble returns what is to be found out about the spans of a trace, and whether some came late.
 func (a *assembler) assemble(t *trace, known *recent) (found []assembly.Span, late bool) {
-	n := len(t.spans)
+	n := t.n
 	if cap(a.spans) < n || cap(a.spans) > keepAssembled && n < keepAssembled {
-		a.spans = make([]assembly.Span, 0, max(n, keepSpans))
+		a.spans = make([]assembly.Span, 0, max(n, 64))
 	}
 	found = a.spans[:n]
 	for i := range t.spans {
@@ -94,7 +94,7 @@ func (p *Pipeline) spansLeft() (n int) {
 	for _, g := range p.waiting {
 		n += g.spans
 	}
-	p.pending(func(t *trace) { n += len(t.spans) })
+	p.pending(func(t *trace) { n += t.n })
 	return n
 }
 
@@ -118,7 +118,7 @@ func (p *Pipeline) fileSome(sh *shard, rooted, rootless time.Duration) (filed ui
 		if p.closeIfDue(); p.stalled() {
 			return filed, false
 		}
-		t := sh.take(rooted, rootless)
+		t := sh.take(rooted, rootless, &p.open.memory)
 		if t == nil {
 			return filed, false
 		}
@@ -126,10 +126,10 @@ func (p *Pipeline) fileSome(sh *shard, rooted, rootless time.Duration) (filed ui
 			sh.refill(parts)
 			continue
 		}
-		if len(t.spans) >= p.config.TraceSpans {
+		if t.n >= p.config.TraceSpans {
 			p.counts.oversized.Add(1)
 		}
-		spans += len(t.spans)
+		spans += t.n
 		p.file(t)
 	}
 	p.closeIfDue()
@@ -182,7 +182,7 @@ func (p *Pipeline) file(t *trace) {
 		g.tally.record(t, found, order)
 	}
 	p.recent.add(mixID(&t.id), found)
-	g.spans += len(t.spans)
+	g.spans += t.n
 	g.bytes += t.bytes
 	p.counts.pending.Add(-t.bytes)
 	p.countFiled(found, late)
@@ -192,6 +192,7 @@ func (p *Pipeline) file(t *trace) {
 	}
 	p.counts.used.Add(-t.bytes)
 	p.shard(&t.id).recycle(t)
+	g.memory.empty()
 }
 
 func (p *Pipeline) countFiled(found []assembly.Span, late bool) {
@@ -244,6 +245,7 @@ func (p *Pipeline) closeSegment() {
 	g.profiles = append(g.profiles, g.tally.take()...)
 	p.waiting = append(p.waiting, g)
 	p.open = p.newSegment(g.number + 1)
+	p.open.memory.free, g.memory.free = g.memory.free, nil
 	p.closedSegments <- g
 }
 

@@ -21,8 +21,8 @@ import (
 
 // isProfile reports whether a trace is a profile.
 func (t *trace) isProfile() bool {
-	for i := range t.spans {
-		if !t.spans[i].profile {
+	for s := range t.all {
+		if !s.profile {
 			return false
 		}
 	}

@@ -129,8 +129,7 @@ func (l *Live) readSites(ctx context.Context, f func(*core.Site)) (committed sto
 	var over []rawSpan
 	committed, release = l.read(func(segments []*segment) {
 		l.p.each(segments, func(t *trace) {
-			for i := range t.spans {
-				s := &t.spans[i]
+			for s := range t.all {
 				if s.site.overflow && s.raw != nil {
 					over = append(over, rawSpan{s.origin, s.raw})
 				} else {
@@ -160,8 +159,7 @@ func (l *Live) Size(ctx context.Context) (store.Size, error) {
 	committed, release := l.read(func(segments []*segment) {
 		l.p.each(segments, func(t *trace) {
 			traces++
-			for i := range t.spans {
-				s := &t.spans[i]
+			for s := range t.all {
 				if spans == 0 {
 					oldest, newest = s.start, s.end()
 				}

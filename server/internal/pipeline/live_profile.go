@@ -93,12 +93,18 @@ func (p *Pipeline) pendingProfiles() []store.Profile {
 	count := tally{makers: &makers, limit: maxFreeCounters}
 	var a assembler
 	a.MaxSkew = p.config.MaxSkew
+	var spans []span
 	p.pending(func(t *trace) {
 		if t.isProfile() {
 			return // it may not be whole yet
 		}
-		found, _ := a.assemble(t, p.recent)
-		count.record(t, found, a.Order)
+		spans = spans[:0]
+		for s := range t.all {
+			spans = append(spans, *s)
+		}
+		whole := &trace{id: t.id, n: t.n, spans: spans}
+		found, _ := a.assemble(whole, p.recent)
+		count.record(whole, found, a.Order)
 	})
 	return count.take()
 }

@@ -36,8 +36,8 @@ func (l *Live) Traces(ctx context.Context, ids []core.TraceID, within store.Rang
 			if !ok || !t.overlaps(within) {
 				return
 			}
-			for i := range t.spans {
-				known = append(known, rawSpan{t.spans[i].origin, t.spans[i].raw})
+			for s := range t.all {
+				known = append(known, rawSpan{s.origin, s.raw})
 			}
 			live[t.id] = known
 		})
@@ -52,8 +52,8 @@ func (l *Live) Traces(ctx context.Context, ids []core.TraceID, within store.Rang
 
 // overlaps reports whether some of the spans ran within the range.
 func (t *trace) overlaps(within store.Range) bool {
-	for i := range t.spans {
-		if within.Overlaps(t.spans[i].start, t.spans[i].end()) {
+	for s := range t.all {
+		if within.Overlaps(s.start, s.end()) {
 			return true
 		}
 	}
@@ -98,8 +98,8 @@ func (l *Live) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) 
 	var candidates []candidate
 	committed, release := l.read(func(segments []*segment) {
 		l.p.each(segments, func(t *trace) {
-			for i := range t.spans {
-				if s := &t.spans[i]; s.mayMatch(q) {
+			for s := range t.all {
+				if s.mayMatch(q) {
 					candidates = append(candidates, candidate{rawSpan{s.origin, s.raw}, t.id})
 				}
 			}

@@ -123,7 +123,7 @@ func (p *Pipeline) split(t *trace) []*trace {
 
 // part returns a trace of some of the spans.
 func (t *trace) part(from, to int) *trace {
-	part := &trace{id: t.id, spans: t.spans[from:to:to], born: t.born, touched: t.touched}
+	part := &trace{id: t.id, n: to - from, spans: slices.Clone(t.spans[from:to]), born: t.born, touched: t.touched}
 	for i := range part.spans {
 		part.bytes += part.spans[i].size()
 	}

@@ -19,6 +19,8 @@ type segment struct {
 	spans  int
 	bytes  int64
 	tally  tally
+	// memory is that of the traces' spans.
+	memory arena
 	// profiles are those that came as such, with importedSize blocks and nodes, and once the segment is closed those of
 	// the traces.
 	profiles     []store.Profile

@@ -15,6 +15,7 @@ type shard struct {
 	// that must not wait any longer, which are not in traces.
 	rooted, rootless, full traceList
 	free                   []*trace
+	pieces                 pieces
 	_                      [64]byte
 }
 
@@ -48,8 +49,8 @@ func (sh *shard) add(id core.TraceID, spans []span, now time.Duration, c *Config
 			t.rooted = true
 		}
 	}
-	t.spans = append(t.spans, spans...)
-	if len(t.spans) >= c.TraceSpans {
+	t.add(spans, &sh.pieces)
+	if t.n >= c.TraceSpans {
 		delete(sh.traces, id)
 		t.move(&sh.full)
 		return true
@@ -75,24 +76,18 @@ func (t *trace) move(to *traceList) {
 	to.push(t)
 }
 
-// firstSpans is how many spans a new trace has room for: as many as just fit into a size class of the allocator, as do twice
-// as many.
-const firstSpans = 9
-
 func (sh *shard) make() *trace {
 	if n := len(sh.free); n > 0 {
 		t := sh.free[n-1]
 		sh.free = sh.free[:n-1]
 		return t
 	}
-	return &trace{spans: make([]span, 0, firstSpans)}
+	return &trace{}
 }
 
 // recycle takes back what is not needed any more.
 func (sh *shard) recycle(t *trace) {
-	if !t.clear() {
-		return
-	}
+	*t = trace{}
 	sh.mu.Lock()
 	if len(sh.free) < maxFree {
 		sh.free = append(sh.free, t)
@@ -100,9 +95,9 @@ func (sh *shard) recycle(t *trace) {
 	sh.mu.Unlock()
 }
 
-// take removes and returns a trace that is due, nil if there is none. A trace is due if it is full or was not touched since
-// the time for its kind.
-func (sh *shard) take(rooted, rootless time.Duration) *trace {
+// take removes and returns a trace that is due, nil if there is none, and gathers its spans in the memory. A trace is due if
+// it is full or was not touched since the time for its kind.
+func (sh *shard) take(rooted, rootless time.Duration, memory *arena) *trace {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	t := sh.full.first
@@ -115,6 +110,7 @@ func (sh *shard) take(rooted, rootless time.Duration) *trace {
 		delete(sh.traces, t.id)
 	}
 	t.remove()
+	t.gather(memory, &sh.pieces)
 	return t
 }
 

@@ -8,9 +8,12 @@ import (
 
 // trace is what was received of a trace since it was last filed.
 type trace struct {
-	id    core.TraceID
-	spans []span
-	bytes int64
+	id core.TraceID
+	// n is how many spans there are: in pieces while the trace is pending, in spans when it is filed.
+	n           int
+	first, last *piece
+	spans       []span
+	bytes       int64
 	// born is when the first span came, touched when the last one came that prolonged the time to wait.
 	born, touched time.Duration
 	// list is the list that the trace is in, before and after are its neighbours there.
@@ -47,15 +50,18 @@ func (t *trace) remove() {
 	t.list, t.before, t.after = nil, nil, nil
 }
 
-// keepSpans is how many spans the memory of a trace that is kept for reuse may have room for.
-const keepSpans = 64
-
-// clear makes the trace ready for reuse, and reports whether it is worth it.
-func (t *trace) clear() bool {
-	if cap(t.spans) > keepSpans {
-		return false
+// all yields every span.
+func (t *trace) all(yield func(*span) bool) {
+	for i := range t.spans {
+		if !yield(&t.spans[i]) {
+			return
+		}
 	}
-	clear(t.spans)
-	*t = trace{spans: t.spans[:0]}
-	return true
+	for p := t.first; p != nil; p = p.next {
+		for i := range p.spans[:p.n] {
+			if !yield(&p.spans[i]) {
+				return
+			}
+		}
+	}
 }
