@@ -59,7 +59,9 @@ func (r *report) markdown() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %.2f | %.0fk | %.0f | %s |\n", row.store, row.protocol, row.cpu.Seconds(), row.rate/1000, row.peak/(1<<20), disk)
 	}
-	fmt.Fprintf(&b, "\nAt a steady rate of %.0fk spans a second, stored durably, the memory peaks at %.0f MiB.\n", r.steadyReached/1000, r.steadyPeak/(1<<20))
+	if r.steadyPeak > 0 {
+		fmt.Fprintf(&b, "\nAt a steady rate of %.0fk spans a second, stored durably, the memory peaks at %.0f MiB.\n", r.steadyReached/1000, r.steadyPeak/(1<<20))
+	}
 	if len(r.queries) > 0 {
 		fmt.Fprintf(&b, "\n## Queries\n\nEach asked %d times, over HTTP, while nothing is received. The store of %d spans takes %.1f bytes a span on disk and is\n"+
 			"ready %.2f s after the start of the process.\n\n| query | spans in the store | p50, ms | p95, ms |\n|---|---:|---:|---:|\n", queryTimes, r.largeSpans, r.largePerSpan, r.restart.Seconds())
@@ -88,7 +90,9 @@ func (r *report) targets() []target {
 			atMost("on disk, over "+row.protocol, 60, row.perSpan, "%.1f B/span")
 		}
 	}
-	atMost("memory at 100 k spans a second", 300, r.steadyPeak/(1<<20), "%.0f MiB")
+	if r.steadyPeak > 0 {
+		atMost("memory at 100 k spans a second", 300, r.steadyPeak/(1<<20), "%.0f MiB")
+	}
 	limits := map[string]float64{
 		"trace by id": 5, "search by service, operation and duration": 20, "search by attribute": 20, "blocks over 24 h": 50,
 	}

@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/klauspost/compress/zstd"
@@ -194,6 +195,13 @@ func (w *chunkWriter) find(id uint64) (int, bool) {
 
 // numbered writes a field that follows that with the number before, and returns its number.
 func (w *chunkWriter) numbered(tag uint32, field []byte, before int) int {
+	if before >= 0 && w.follower[before] != 0 {
+		// The usual case, without a look into the dictionary.
+		if n := int(w.follower[before]) - 1; bytes.Equal(w.dictionary.field(n), field) {
+			w.tokens = append(w.tokens, tokenNext)
+			return n
+		}
+	}
 	n, known := w.dictionary.find(field)
 	switch {
 	case !known:
@@ -202,8 +210,6 @@ func (w *chunkWriter) numbered(tag uint32, field []byte, before int) int {
 		if tag == tagAttribute {
 			w.newField(tag, field)
 		}
-	case before >= 0 && w.follower[before] == uint32(n+1):
-		w.tokens = append(w.tokens, tokenNext)
 	default:
 		w.tokens = binary.AppendUvarint(w.tokens, uint64(tokenKnown+n))
 	}

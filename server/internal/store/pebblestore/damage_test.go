@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -19,7 +20,7 @@ func TestNewerFormat(t *testing.T) {
 	require.NoError(t, s.db.Set(key(keyFormat), binary.BigEndian.AppendUint64(nil, formatVersion+1), pebble.Sync))
 	require.NoError(t, s.Close())
 	_, err := Open(s.options)
-	require.ErrorContains(t, err, "format 2, this version of otelprof knows 1")
+	require.ErrorContains(t, err, fmt.Sprintf("format %d, this version of otelprof knows %d", formatVersion+1, formatVersion))
 	require.ErrorContains(t, err, s.options.Dir)
 }
 

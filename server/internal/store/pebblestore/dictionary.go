@@ -26,6 +26,9 @@ func (d *dictionary) reset(literals *[]byte) {
 	d.literals = literals
 }
 
+// field returns the field with the number.
+func (d *dictionary) field(n int) []byte { return (*d.literals)[d.starts[n]:d.ends[n]] }
+
 // find returns the number of a field and whether it had one before; if not, it is appended to literals.
 func (d *dictionary) find(field []byte) (number int, known bool) {
 	h := xxhash.Sum64(field)
@@ -33,7 +36,7 @@ func (d *dictionary) find(field []byte) (number int, known bool) {
 	i := h & mask
 	for ; d.slots[i] != 0; i = (i + 1) & mask {
 		n := d.slots[i] - 1
-		if d.hashes[n] == h && bytes.Equal((*d.literals)[d.starts[n]:d.ends[n]], field) {
+		if d.hashes[n] == h && bytes.Equal(d.field(int(n)), field) {
 			return int(n), true
 		}
 	}

@@ -2,9 +2,9 @@ package pebblestore
 
 import (
 	"encoding/binary"
+	"iter"
 	"math/bits"
 
-	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
@@ -28,35 +28,45 @@ func hashOf(a store.Attribute) uint64 { return attributeHash([]byte(a.Key), []by
 
 // appendFilter appends the filter of the hashes: its size in bytes, then its bits.
 func appendFilter(b []byte, hashes []uint64) []byte {
-	words := max(1, (len(hashes)*filterBits+63)/64)
-	f := bloom.New(uint(words*64), filterProbes)
-	var key [8]byte
+	size := max(1, (len(hashes)*filterBits+63)/64) * 8
+	b = binary.AppendUvarint(b, uint64(size))
+	from := len(b)
+	b = append(b, make([]byte, size)...)
+	filter := b[from:]
 	for _, h := range hashes {
-		binary.LittleEndian.PutUint64(key[:], h)
-		f.Add(key[:])
-	}
-	b = binary.AppendUvarint(b, uint64(words*8))
-	for _, w := range f.BitSet().Words() {
-		b = binary.LittleEndian.AppendUint64(b, w)
+		for at := range probesOf(h).all(uint64(size) * 8) {
+			filter[at>>3] |= 1 << (at & 7)
+		}
 	}
 	return b
 }
 
-// probes are where a filter has to be set for a hash.
-type probes []uint64
+// probes are where a filter has to be set for a hash: at the first, and then in equal steps around all of its bits, which is as
+// good as independent hashes (Kirsch and Mitzenmacher, Less hashing, same performance, 2006).
+type probes struct{ first, step uint64 }
 
 func probesOf(hash uint64) probes {
-	return bloom.Locations(binary.LittleEndian.AppendUint64(nil, hash), filterProbes)
+	return probes{hash, bits.RotateLeft64(hash, 32)*0x9E3779B97F4A7C15 | 1}
+}
+
+// all yields the places in a filter of n bits.
+func (p probes) all(n uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for i := range uint64(filterProbes) {
+			if at, _ := bits.Mul64(p.first+i*p.step, n); !yield(at) {
+				return
+			}
+		}
+	}
 }
 
 // in reports whether all bits are set in the filter.
 func (p probes) in(filter []byte) bool {
-	n := uint64(len(filter)) * 8
-	if n == 0 {
+	if len(filter) == 0 {
 		return false
 	}
-	for _, at := range p {
-		if i := at % n; filter[i>>3]>>(i&7)&1 == 0 {
+	for at := range p.all(uint64(len(filter)) * 8) {
+		if filter[at>>3]>>(at&7)&1 == 0 {
 			return false
 		}
 	}

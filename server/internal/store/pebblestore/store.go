@@ -15,7 +15,7 @@ import (
 )
 
 // formatVersion is what this code writes, and the only version that it reads.
-const formatVersion = 1
+const formatVersion = 2
 
 // Store is a store.Store in a directory. See [Options] and [Open].
 type Store struct {
