@@ -28,17 +28,18 @@ func hashOf(a store.Attribute) uint64 { return attributeHash([]byte(a.Key), []by
 
 // appendFilter appends the filter of the hashes: its size in bytes, then its bits.
 func appendFilter(b []byte, hashes []uint64) []byte {
-	size := max(1, (len(hashes)*filterBits+63)/64) * 8
-	b = binary.AppendUvarint(b, uint64(size))
-	from := len(b)
-	b = append(b, make([]byte, size)...)
-	filter := b[from:]
+	filter := makeFilter(hashes)
+	return append(binary.AppendUvarint(b, uint64(len(filter))), filter...)
+}
+
+func makeFilter(hashes []uint64) []byte {
+	filter := make([]byte, max(1, (len(hashes)*filterBits+63)/64)*8)
 	for _, h := range hashes {
-		for at := range probesOf(h).all(uint64(size) * 8) {
+		for at := range probesOf(h).all(uint64(len(filter)) * 8) {
 			filter[at>>3] |= 1 << (at & 7)
 		}
 	}
-	return b
+	return filter
 }
 
 // probes are where a filter has to be set for a hash: at the first, and then in equal steps around all of its bits, which is as

@@ -33,7 +33,9 @@ type Store struct {
 	log      logTable
 	parcels  parcelTable
 	blocks   blockTable
-	profiles *profileStore
+	// maxFiltered is how many traces the traceFilters may have.
+	maxFiltered int64
+	profiles    *profileStore
 
 	// committing is held by Commit and Retain, and guards writer and batch, which keeps its memory.
 	committing sync.Mutex
@@ -77,7 +79,7 @@ func (s *Store) Counters() Counters {
 // Open opens or makes a store. The error says what to do about it if somebody can.
 func Open(o Options) (*Store, error) {
 	o.setDefaults()
-	s := &Store{options: o, disk: newDisk(o.FS, o.Dir)}
+	s := &Store{options: o, disk: newDisk(o.FS, o.Dir), maxFiltered: defaultFiltered}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", o.Dir, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sync/atomic"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
@@ -17,6 +18,8 @@ type summary struct {
 	start, maxStart, end int64
 	spans, traces, bytes int64
 	services             []string
+	// traceFilter, if there is one, is the filter of the block's traces.
+	traceFilter atomic.Pointer[traceFilter]
 }
 
 func (s *summary) append(b []byte) []byte {

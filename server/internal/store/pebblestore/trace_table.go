@@ -39,6 +39,36 @@ func (t traceTable) at(i int) tracePlace {
 	return tracePlace(binary.BigEndian.Uint64(t[traceEntry*i:]))
 }
 
+// traceFilter tells which traces a block may have, without the table: in a store of many blocks nearly all of them are left
+// out by that.
+type traceFilter []byte
+
+// defaultFiltered is how many traces the filters in memory may have, those of the latest blocks: some 16 MiB.
+const defaultFiltered = 10_000_000
+
+// filter returns the filter of the table.
+func (t traceTable) filter() *traceFilter {
+	hashes := make([]uint64, len(t)/traceEntry)
+	for i := range hashes {
+		hashes[i] = t.at(i).filterHash()
+	}
+	f := traceFilter(makeFilter(hashes))
+	return &f
+}
+
+// filterHash spreads the hash of the trace over all bits.
+func (p tracePlace) filterHash() uint64 { return uint64(p>>32) * 0x9E3779B97F4A7C15 }
+
+// mayHave reports whether one of the traces may be there.
+func (f traceFilter) mayHave(ids []core.TraceID) bool {
+	for i := range ids {
+		if probesOf(placeOf(&ids[i], 0, 0).filterHash()).in(f) {
+			return true
+		}
+	}
+	return false
+}
+
 // find appends where the trace may be, in order.
 func (t traceTable) find(places []tracePlace, id *core.TraceID) []tracePlace {
 	hash := placeOf(id, 0, 0) >> 32

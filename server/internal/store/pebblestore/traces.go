@@ -24,14 +24,21 @@ func (s *Store) Traces(ctx context.Context, ids []core.TraceID, within store.Ran
 			c.ids = append(c.ids, id)
 		}
 	}
-	for _, b := range s.blocks.list() {
+	blocks := s.blocks.list()
+	later := int64(0) // how many traces there are in this block and later
+	for _, b := range blocks {
+		later += b.traces
+	}
+	for _, b := range blocks {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		c.filtered = later <= s.maxFiltered
+		later -= b.traces
 		if !within.Overlaps(b.start, b.end) {
 			continue
 		}
-		if err := c.block(b.block); err != nil {
+		if err := c.block(b); err != nil {
 			if !errors.Is(err, store.ErrDamaged) {
 				return nil, err
 			}
@@ -55,13 +62,21 @@ type collector struct {
 	found   *store.Found
 	damaged error
 
-	places  []tracePlace
-	origins []int // by number in the block: the index in found.Origins, plus one
+	// filtered: the block at hand is to have a filter.
+	filtered bool
+	places   []tracePlace
+	origins  []int // by number in the block: the index in found.Origins, plus one
 }
 
 // block adds what a block has.
-func (c *collector) block(block uint64) error {
-	if err := c.look(block); err != nil || len(c.places) == 0 {
+func (c *collector) block(b *summary) error {
+	if f := b.traceFilter.Load(); f != nil && !c.filtered {
+		b.traceFilter.Store(nil)
+	} else if f != nil && !f.mayHave(c.ids) {
+		return nil
+	}
+	block := b.block
+	if err := c.look(b); err != nil || len(c.places) == 0 {
 		return err
 	}
 	// In the order of the block, which is that of the spans.
@@ -87,9 +102,12 @@ func (c *collector) block(block uint64) error {
 }
 
 // look finds the places in the block's table.
-func (c *collector) look(block uint64) error {
+func (c *collector) look(b *summary) error {
 	c.places = c.places[:0]
-	return c.s.view(key(keyTraces, block), func(value []byte) error {
+	return c.s.view(key(keyTraces, b.block), func(value []byte) error {
+		if c.filtered && b.traceFilter.Load() == nil {
+			b.traceFilter.Store(traceTable(value).filter())
+		}
 		for i := range c.ids {
 			c.places = traceTable(value).find(c.places, &c.ids[i])
 		}
