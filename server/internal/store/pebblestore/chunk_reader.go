@@ -16,18 +16,29 @@ const maxChunk = 512 << 20
 
 // chunkReader reads chunks; one goroutine at a time may use it.
 type chunkReader struct {
-	decoder                 *zstd.Decoder
-	plain, tokens, literals []byte
+	decoder       *zstd.Decoder
+	plain, tokens []byte
+	// literals has size bytes of literals, and behind them the ids and times of the span at hand, as fields.
+	literals []byte
+	size     int
 	// token and literalAt are where the next of each begins.
 	token, literalAt int
-	// fields are the numbered ones, as ranges of literals.
+	// fields are the numbered ones, as ranges of literals; follower are those that followed them.
 	fields   []fieldRange
 	follower []uint32
+
+	// look, if it is set, tells whether a span with the field is of interest; looked is what it told of the numbered ones.
+	look   func(field []byte) bool
+	looked []bool
 
 	lastStart, start uint64
 	trace            core.TraceID
 	ids              []byte
 	before           int
+
+	// parts are the fields of the span at hand. marked: look found it of interest.
+	parts  []fieldRange
+	marked bool
 }
 
 // fieldRange is from where to where a field is. A chunk has less than 4 GiB.
@@ -54,8 +65,8 @@ func (r *chunkReader) open(chunk []byte) error {
 	if r.literals, err = r.decoder.DecodeAll(body, r.literals[:0]); err != nil {
 		return fmt.Errorf("%w: chunk: literals: %w", store.ErrDamaged, err)
 	}
-	r.token, r.literalAt = 0, 0
-	r.fields, r.follower = r.fields[:0], r.follower[:0]
+	r.token, r.literalAt, r.size = 0, 0, len(r.literals)
+	r.fields, r.follower, r.looked = r.fields[:0], r.follower[:0], r.looked[:0]
 	r.lastStart = 0
 	return nil
 }
@@ -100,79 +111,89 @@ func (r *chunkReader) number(limit uint64) (uint64, error) {
 	return n, nil
 }
 
-// span reads the span with the number n of the trace: the number of its origin, and its bytes appended to raw. Unless they
-// are kept, they are not complete, which is quicker.
-func (r *chunkReader) span(n int, raw []byte, keep bool) (origin int, _ []byte, err error) {
+// span reads the span with the number n of the trace, and returns the number of its origin.
+func (r *chunkReader) span(n int) (origin int, err error) {
 	o, err := r.number(1 << 31)
 	if err != nil {
-		return 0, raw, err
+		return 0, err
 	}
-	r.start, r.before = 0, -1
+	r.start, r.before, r.marked = 0, -1, false
+	r.literals, r.parts = r.literals[:r.size], r.parts[:0]
 	for {
 		token, err := r.number(1 << 32)
 		if err != nil {
-			return 0, raw, err
+			return 0, err
 		}
+		var field fieldRange
 		switch {
 		case token >= tokenNew:
-			field, err := r.numbered(token)
-			if err != nil {
-				return 0, raw, err
-			}
-			if keep {
-				raw = append(raw, r.literals[field.from:field.to]...)
-			}
+			field, err = r.numbered(token)
 		case token == tokenEnd:
-			return int(o), raw, nil
+			return int(o), nil
+		case token == tokenLiteral, token == tokenRest:
+			field, err = r.literal()
+			r.marked = r.marked || r.look != nil && err == nil && r.look(r.literals[field.from:field.to])
 		default:
-			if raw, err = r.field(n, token, raw); err != nil {
-				return 0, raw, err
-			}
-			if token == tokenRest {
-				return int(o), raw, nil
-			}
+			field, err = r.moment(n, token)
+		}
+		if err != nil {
+			return 0, err
+		}
+		r.parts = append(r.parts, field)
+		if token == tokenRest {
+			return int(o), nil
 		}
 	}
 }
 
-// field appends one field that has no number to raw.
-func (r *chunkReader) field(n int, token uint64, raw []byte) ([]byte, error) {
+// raw appends the bytes of the span that was read last.
+func (r *chunkReader) raw(to []byte) []byte {
+	for _, p := range r.parts {
+		to = append(to, r.literals[p.from:p.to]...)
+	}
+	return to
+}
+
+// moment returns one of the ids and times, which have tokens of their own.
+func (r *chunkReader) moment(n int, token uint64) (fieldRange, error) {
+	from := len(r.literals)
+	var err error
 	switch token {
 	case tokenTrace:
-		return append(append(raw, tagTrace, 16), r.trace[:]...), nil
+		r.literals = append(append(r.literals, tagTrace, 16), r.trace[:]...)
 	case tokenSpan:
-		return r.id(tagSpan, uint64(n), raw)
+		err = r.id(tagSpan, uint64(n))
 	case tokenParent:
 		if len(r.plain) < 8 {
-			return raw, damaged("an id is missing")
+			return fieldRange{}, damaged("an id is missing")
 		}
-		raw = append(append(raw, tagParent, 8), r.plain[:8]...)
+		r.literals = append(append(r.literals, tagParent, 8), r.plain[:8]...)
 		r.plain = r.plain[8:]
-		return raw, nil
 	case tokenParentIn:
-		parent, err := r.number(uint64(len(r.ids)))
-		if err != nil {
-			return raw, err
+		var parent uint64
+		if parent, err = r.number(uint64(len(r.ids))); err == nil {
+			err = r.id(tagParent, parent)
 		}
-		return r.id(tagParent, parent, raw)
 	case tokenStart:
-		d, err := r.difference()
+		var d uint64
+		d, err = r.difference()
 		r.lastStart += d
 		r.start = r.lastStart
-		return binary.LittleEndian.AppendUint64(append(raw, tagStart), r.start), err
+		r.literals = binary.LittleEndian.AppendUint64(append(r.literals, tagStart), r.start)
 	case tokenEndTime:
-		d, err := r.difference()
-		return binary.LittleEndian.AppendUint64(append(raw, tagEnd), r.start+d), err
+		var d uint64
+		d, err = r.difference()
+		r.literals = binary.LittleEndian.AppendUint64(append(r.literals, tagEnd), r.start+d)
 	}
-	b, err := r.literal() // tokenLiteral and tokenRest
-	return append(raw, r.literals[b.from:b.to]...), err
+	return fieldRange{uint32(from), uint32(len(r.literals))}, err
 }
 
-func (r *chunkReader) id(tag byte, n uint64, raw []byte) ([]byte, error) {
+func (r *chunkReader) id(tag byte, n uint64) error {
 	if 8*n+8 > uint64(len(r.ids)) {
-		return raw, damaged("a span is missing")
+		return damaged("a span is missing")
 	}
-	return append(append(raw, tag, 8), r.ids[8*n:8*n+8]...), nil
+	r.literals = append(append(r.literals, tag, 8), r.ids[8*n:8*n+8]...)
+	return nil
 }
 
 func (r *chunkReader) difference() (uint64, error) {
@@ -185,7 +206,7 @@ func (r *chunkReader) difference() (uint64, error) {
 }
 
 func (r *chunkReader) literal() (fieldRange, error) {
-	n, err := r.number(uint64(len(r.literals) - r.literalAt))
+	n, err := r.number(uint64(r.size - r.literalAt))
 	if err != nil {
 		return fieldRange{}, err
 	}
@@ -199,12 +220,13 @@ func (r *chunkReader) numbered(token uint64) (fieldRange, error) {
 	n := int(token) - tokenKnown
 	switch {
 	case token == tokenNew:
-		b, err := r.literal()
+		field, err := r.literal()
 		if err != nil {
 			return fieldRange{}, err
 		}
 		n = len(r.fields)
-		r.fields, r.follower = append(r.fields, b), append(r.follower, 0)
+		r.fields, r.follower = append(r.fields, field), append(r.follower, 0)
+		r.looked = append(r.looked, r.look != nil && r.look(r.literals[field.from:field.to]))
 	case token == tokenNext:
 		if r.before < 0 || r.follower[r.before] == 0 {
 			return fieldRange{}, damaged("a field follows nothing")
@@ -217,5 +239,6 @@ func (r *chunkReader) numbered(token uint64) (fieldRange, error) {
 		r.follower[r.before] = uint32(n + 1)
 	}
 	r.before = n
+	r.marked = r.marked || r.looked[n]
 	return r.fields[n], nil
 }

@@ -43,11 +43,11 @@ func decodeChunk(r *chunkReader, chunk []byte) (traces []store.Trace, err error)
 		}
 		tr := store.Trace{ID: id}
 		for i := range n {
-			origin, raw, err := r.span(i, nil, true)
+			origin, err := r.span(i)
 			if err != nil {
 				return traces, err
 			}
-			tr.Spans = append(tr.Spans, store.Span{Origin: origin, Raw: raw})
+			tr.Spans = append(tr.Spans, store.Span{Origin: origin, Raw: r.raw(nil)})
 		}
 		traces = append(traces, tr)
 	}
@@ -97,14 +97,18 @@ func FuzzChunkSpan(f *testing.F) {
 		spans := slices.Concat(usual.Spans, []store.Span{{Origin: 1, Raw: raw}}, usual.Spans[:1], []store.Span{{Origin: 300, Raw: raw}})
 		traces := []store.Trace{{ID: usual.ID, Spans: spans}, m.Traces[1]}
 		var read otlp.Span
-		if read.Read(raw) != nil {
-			require.Error(t, w.chunk.read(spans))
+		readable := read.Read(raw) == nil
+		if err := w.chunk.read(spans); err != nil {
+			require.False(t, readable)
 			return
 		}
 		chunk, hashes := encodeChunk(t, w, traces)
 		got, err := decodeChunk(newChunkReader(t), chunk)
 		require.NoError(t, err)
 		requireSameTraces(t, traces, got)
+		if !readable {
+			return // a field of the wrong type, which is kept as it is
+		}
 
 		var scanned rawSpan
 		_, err = scanned.scan(raw, nil)
@@ -117,9 +121,29 @@ func FuzzChunkSpan(f *testing.F) {
 		var texts otlp.Texts
 		texts.Span(raw, func(key, text []byte) bool {
 			require.Contains(t, hashes, attributeHash(key, text), "%q=%q", key, text)
+			requireMarked(t, chunk, len(usual.Spans), &store.Query{Attributes: []store.Attribute{{Key: string(key), Value: string(text)}}})
 			return true
 		})
+		requireMarked(t, chunk, len(usual.Spans), &store.Query{Operation: string(read.Name)})
 	})
+}
+
+// requireMarked fails if the sieve of the query leaves out the span with the number n of the first trace.
+func requireMarked(t *testing.T, chunk []byte, n int, q *store.Query) {
+	sieve := store.NewMatcher(q).Sieve()
+	if sieve == nil {
+		return
+	}
+	r := newChunkReader(t)
+	r.look = sieve.Field
+	require.NoError(t, r.open(chunk))
+	_, _, _, err := r.next()
+	require.NoError(t, err)
+	for i := range n + 1 {
+		_, err := r.span(i)
+		require.NoError(t, err)
+	}
+	require.True(t, r.marked, "%+v", q)
 }
 
 // FuzzChunkReader reads arbitrary bytes in place of a chunk: with a right checksum, and as its three parts.

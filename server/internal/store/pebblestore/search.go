@@ -17,6 +17,7 @@ func (s *Store) Search(ctx context.Context, q *store.Query) ([]store.Hit, error)
 	}
 	defer s.release()
 	f := finder{s: s, query: q, matcher: store.NewMatcher(q), hits: store.NewHits(q.Limit)}
+	f.sieve = f.matcher.Sieve()
 	for _, a := range f.matcher.Attributes() {
 		f.probes = append(f.probes, probesOf(hashOf(a)))
 	}
@@ -47,6 +48,10 @@ type finder struct {
 	hits    *store.Hits
 	probes  []probes
 	raw     []byte
+
+	// sieve leaves out most spans, if there is one; of those of the origins in any it does not know.
+	sieve *store.Sieve
+	any   []bool
 }
 
 // block searches a block: those chunks that may have what is wanted, from the latest on.
@@ -72,6 +77,10 @@ func (f *finder) block(ctx context.Context, block uint64) error {
 	origins, err := f.s.origins(block)
 	if err != nil {
 		return err
+	}
+	f.any = f.any[:0]
+	for i := range origins {
+		f.any = append(f.any, f.sieve == nil || f.sieve.Origin(&origins[i]))
 	}
 	var failed error
 	for _, n := range chunks {
@@ -115,6 +124,10 @@ func (f *finder) filter(block uint64, chunks []int) ([]int, error) {
 func (f *finder) chunk(block uint64, n int, origins []store.Origin) error {
 	r := f.s.readers.Get().(*chunkReader)
 	defer f.s.readers.Put(r)
+	if f.sieve != nil {
+		r.look = f.sieve.Field
+		defer func() { r.look = nil }()
+	}
 	return f.s.chunk(r, block, n, func() error {
 		for {
 			id, spans, ok, err := r.next()
@@ -122,15 +135,18 @@ func (f *finder) chunk(block uint64, n int, origins []store.Origin) error {
 				return err
 			}
 			for i := range spans {
-				origin, raw, err := r.span(i, f.raw[:0], true)
-				f.raw = raw
+				origin, err := r.span(i)
 				if err != nil {
 					return err
 				}
 				if origin >= len(origins) {
 					return damaged("an origin is missing")
 				}
-				if start, ok := f.matcher.Match(&origins[origin], raw); ok {
+				if !r.marked && !f.any[origin] {
+					continue
+				}
+				f.raw = r.raw(f.raw[:0])
+				if start, ok := f.matcher.Match(&origins[origin], f.raw); ok {
 					f.hits.Add(id, start)
 				}
 			}

@@ -164,17 +164,14 @@ func (c *collector) trace(r *chunkReader, id core.TraceID, n int, wanted bool, o
 	var raw []byte
 	first := len(c.spans[id])
 	for i := range n {
-		if !wanted {
-			raw = raw[:0]
-		}
-		origin, b, err := r.span(i, raw, wanted)
+		origin, err := r.span(i)
 		if err != nil {
 			return err
 		}
-		raw = b
 		if !wanted {
 			continue
 		}
+		raw = r.raw(raw)
 		if origin >= len(origins) {
 			return damaged("an origin is missing")
 		}
