@@ -71,7 +71,7 @@ type description struct {
 // runWorkers runs workers to their ends, and meanwhile other in a loop, at least once.
 func runWorkers(t *testing.T, limits Limits, steps int, other func(a *Aggregator)) (*Aggregator, *oracle) {
 	var a *Aggregator
-	a, err := New(Config{Limits: limits, Describe: func(ref any) (*Label, int64) {
+	a, err := New(Config{Limits: limits, SelfHistograms: true, Describe: func(ref any) (*Label, int64) {
 		d := ref.(description)
 		return a.Label(d.name), d.begin
 	}})
@@ -104,6 +104,7 @@ func runWorkers(t *testing.T, limits Limits, steps int, other func(a *Aggregator
 	close(done)
 	watch.Wait()
 	sum := newOracle()
+	sum.selfTimes = true
 	for _, w := range workers {
 		sum.counted = append(sum.counted, w.model.counted...)
 		sum.counters.Duplicates += w.model.counters.Duplicates

@@ -63,6 +63,19 @@ func BenchmarkRecord(b *testing.B) {
 			})
 		})
 	}
+	b.Run("self", func(b *testing.B) {
+		a, err := New(Config{SelfHistograms: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		l := a.Label(Site{Track: "track", Name: "name"})
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			a.Record(l, &Observation{
+				Start: int64(i), Duration: int64(durations[i%len(durations)]), Trace: TraceID{1}, Span: SpanID{1},
+			})
+		}
+	})
 }
 
 // BenchmarkOpenClose measures one span of a trace of so many, each the child of the one before. A trace of a single

@@ -241,6 +241,9 @@ func (c *capture) countPending(a *Aggregator) {
 		p := c.pending[s]
 		if p == nil {
 			p = &stripe{}
+			if a.config.SelfHistograms {
+				p.keepSelfTimes()
+			}
 			c.pending[s] = p
 		}
 		var o observation

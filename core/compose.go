@@ -88,46 +88,25 @@ func (c *capture) blocks(s *Snapshot) {
 			at[rank] = int32(len(s.Blocks))
 		}
 	}
-	sums := make([]blockSum, n)
+	sums := make([]statsSum, n)
+	for i := range sums {
+		sums[i].stats = &s.Blocks[i].Stats
+	}
 	for i := range s.Nodes {
 		b := &s.Nodes[i].Block
 		*b = int(at[*b]) - 1
-		sums[*b].add(&s.Blocks[*b].Stats, &s.Nodes[i].Stats)
+		sums[*b].add(&s.Nodes[i].Stats)
 	}
 	for key, p := range c.pending {
 		b := at[key.rank] - 1
 		stats := p.stats(false)
-		sums[b].add(&s.Blocks[b].Stats, &stats)
+		sums[b].add(&stats)
 		s.Blocks[b].Pending = int64(stats.Count)
 	}
 	for i := range sums {
-		if h := &s.Blocks[i].Stats.Histogram; len(sums[i].parts) > 0 {
-			*h = sumOf(h.Zero, sums[i].parts)
-		}
+		sums[i].finish()
 	}
 	for key, open := range c.active {
 		s.Blocks[at[key.rank]-1].Stats.Active = open
-	}
-}
-
-// blockSum adds up a block. Most have one node and share its histogram.
-type blockSum struct {
-	some  bool
-	parts []*packed // of the histogram, if it is a sum
-}
-
-func (b *blockSum) add(sum, s *Stats) {
-	switch {
-	case s.Count == 0:
-	case !b.some:
-		*sum = *s
-		b.some = true
-	default:
-		if len(b.parts) == 0 {
-			b.parts = sum.Histogram.appendParts(b.parts)
-		}
-		b.parts = s.Histogram.appendParts(b.parts)
-		sum.addSums(s)
-		sum.Histogram.Zero = addSat(sum.Histogram.Zero, s.Histogram.Zero)
 	}
 }

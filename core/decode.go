@@ -59,10 +59,9 @@ type decoder struct {
 	scale    int64
 	complete uint64
 	strings  []string
-	// indexes and counts are the buckets of the histogram at hand.
-	indexes []int32
-	counts  []uint64
-	out     *Snapshot
+	// These are of the statistics at hand.
+	durations, selfTimes histogramReader
+	out                  *Snapshot
 }
 
 // snapshot reads the whole input.

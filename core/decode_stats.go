@@ -9,56 +9,94 @@ import (
 // statistics reads a Stats message.
 func (d *decoder) statistics(s *Stats, f wireField) error {
 	*s = Stats{}
-	d.indexes, d.counts = d.indexes[:0], d.counts[:0]
+	d.durations.clear()
 	err := nested(f, func(f wireField) error {
 		switch f.number {
 		case 13:
 			return nested(f, s.Slowest.field)
 		case 14:
 			return nested(f, s.LastError.field)
-		case 15:
-			return f.uint(&s.Histogram.Zero, math.MaxUint64)
-		case 16:
-			return f.eachUint(d.bucketStep)
-		case 17:
-			return f.eachUint(d.bucketCount)
+		case 15, 16, 17:
+			return d.durations.field(f, f.number-14)
+		case 20:
+			return d.selfHistogram(s, f)
 		}
 		return s.field(f)
 	})
-	if err == nil && len(d.indexes) != len(d.counts) {
-		err = fmt.Errorf("histogram: %d buckets, but %d counts", len(d.indexes), len(d.counts))
-	}
-	if err == nil {
-		err = d.buckets(len(d.indexes))
-	}
-	if err != nil || len(d.indexes) == 0 {
+	if err != nil {
 		return err
 	}
-	buckets := make([]Bucket, len(d.indexes))
-	for i := range buckets {
-		buckets[i] = Bucket{d.indexes[i], d.counts[i]}
+	s.Histogram, err = d.durations.histogram(&d.budget)
+	return err
+}
+
+// selfHistogram reads the Histogram message of self times.
+func (d *decoder) selfHistogram(s *Stats, f wireField) error {
+	d.selfTimes.clear()
+	err := nested(f, func(f wireField) error { return d.selfTimes.field(f, f.number) })
+	if err != nil {
+		return err
 	}
-	s.Histogram.sparse = buckets
+	h, err := d.selfTimes.histogram(&d.budget)
+	s.SelfHistogram = &h
+	return err
+}
+
+// histogramReader gathers the fields of a histogram, which may come in any order.
+type histogramReader struct {
+	zero    uint64
+	indexes []int32
+	counts  []uint64
+}
+
+func (r *histogramReader) clear() { r.zero, r.indexes, r.counts = 0, r.indexes[:0], r.counts[:0] }
+
+// field reads a field by its number in a Histogram message.
+func (r *histogramReader) field(f wireField, number int) error {
+	switch number {
+	case 1:
+		return f.uint(&r.zero, math.MaxUint64)
+	case 2:
+		return f.eachUint(r.bucketStep)
+	case 3:
+		return f.eachUint(r.bucketCount)
+	}
 	return nil
 }
 
-func (d *decoder) bucketStep(step uint64) error {
+// histogram returns what was read.
+func (r *histogramReader) histogram(b *budget) (Histogram, error) {
+	h := Histogram{Zero: r.zero}
+	if len(r.indexes) != len(r.counts) {
+		return h, fmt.Errorf("histogram: %d buckets, but %d counts", len(r.indexes), len(r.counts))
+	}
+	if err := b.buckets(len(r.indexes)); err != nil || len(r.indexes) == 0 {
+		return h, err
+	}
+	h.sparse = make([]Bucket, len(r.indexes))
+	for i := range h.sparse {
+		h.sparse[i] = Bucket{r.indexes[i], r.counts[i]}
+	}
+	return h, nil
+}
+
+func (r *histogramReader) bucketStep(step uint64) error {
 	before := zeroBucket
-	if n := len(d.indexes); n > 0 {
-		before = int(d.indexes[n-1])
+	if n := len(r.indexes); n > 0 {
+		before = int(r.indexes[n-1])
 	}
 	if step == 0 || step > uint64(maxBucket-before) {
 		return fmt.Errorf("histogram: step of %d after bucket %d", step, before)
 	}
-	d.indexes = append(d.indexes, int32(before)+int32(step))
+	r.indexes = append(r.indexes, int32(before)+int32(step))
 	return nil
 }
 
-func (d *decoder) bucketCount(n uint64) error {
-	if len(d.counts) == maxBucket-zeroBucket {
+func (r *histogramReader) bucketCount(n uint64) error {
+	if len(r.counts) == maxBucket-zeroBucket {
 		return errors.New("histogram: more counts than there can be buckets")
 	}
-	d.counts = append(d.counts, n)
+	r.counts = append(r.counts, n)
 	return nil
 }
 

@@ -57,6 +57,47 @@ func TestBinaryGolden(t *testing.T) {
 	require.Equal(t, "\x0a\x11otelprof.snapshot", string(got[:19]), "the documented identification")
 }
 
+// goldenSelfTimes is goldenSnapshot with histograms of self times.
+func goldenSelfTimes() *Snapshot {
+	s := *goldenSnapshot()
+	add := func(stats *Stats) {
+		if stats.Count > 0 {
+			h := NewHistogram(1, []Bucket{{Index: int32(bucketOf(stats.Max)) - 1, Count: stats.Count - 1}})
+			if stats.Count == 1 {
+				h = NewHistogram(1, nil)
+			}
+			stats.SelfHistogram = &h
+		}
+	}
+	for i := range s.Blocks {
+		add(&s.Blocks[i].Stats)
+	}
+	for i := range s.Nodes {
+		add(&s.Nodes[i].Stats)
+	}
+	return &s
+}
+
+// What was written before there were histograms of self times is read, and written as then: see TestBinaryGolden.
+func TestGoldenSelfTimes(t *testing.T) {
+	want := goldenSelfTimes()
+	data := encodeBinary(t, want)
+	requireGolden(t, "snapshot_self.bin", data)
+	got, err := Decode(bytes.NewReader(data), DecodeLimits{})
+	require.NoError(t, err)
+	requireSame(t, want, got)
+	text, err := want.MarshalJSON()
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"self_histogram":{"zero_count":"1","bucket_indexes":[`)
+
+	old, err := os.ReadFile("testdata/snapshot.bin")
+	require.NoError(t, err)
+	got, err = Decode(bytes.NewReader(old), DecodeLimits{})
+	require.NoError(t, err)
+	requireSame(t, goldenSnapshot(), got)
+	require.Zero(t, got.Blocks[0].Stats.SelfQuantile(0.5), "nothing is known")
+}
+
 func TestBinaryRoundTrip(t *testing.T) {
 	for seed := range uint64(200) {
 		want := randomSnapshot(newRand(seed), 40)
@@ -185,62 +226,69 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"empty":                {nil, "not an otelprof snapshot"},
-		"something else":       {[]byte(`{"format":"otelprof.snapshot"}`), "not an otelprof snapshot"},
-		"gzip":                 {[]byte{0x1f, 0x8b, 8, 0}, "compressed with gzip"},
-		"concatenated":         {append(message(), message()...), "several snapshots"},
-		"version":              {appendUint(appendBytes(nil, 1, format), 2, 2), "version is 2, want 1"},
-		"scale":                {appendUint(appendUint(appendBytes(nil, 1, format), 2, 1), 12, 1), "scale of the histograms is 0, want 6"},
-		"incomplete":           {one, "truncated"},
-		"field 0":              {message([]byte{0, 0}), "number 0"},
-		"field beyond 2^29":    {message(binary.AppendUvarint(nil, 1<<40)), "field tag"},
-		"group":                {message([]byte{0x0b, 0x0c}), "wire type 3 is not supported"},
-		"wire type 7":          {message([]byte{0x0f}), "wire type 7 is not supported"},
-		"wrong wire type":      {message(appendUint(nil, 6, 1)), "field 6: wire type 0, want 2"},
-		"wrong nested type":    {message(varint(8, 1)), "field 8: wire type 0, want 2"},
-		"wrong moment type":    {message(varint(4, 1)), "field 4: wire type 0, want 1"},
-		"wrong number type":    {message(appendBytes(nil, 2, "x")), "field 2: wire type 2, want 0"},
-		"long varint":          {message(bytes.Repeat([]byte{0xff}, 11)), "more than 64 bits"},
-		"length of 2^62":       {message(binary.AppendUvarint(appendTag(nil, 6, wireBytes), 1<<62)), "truncated"},
-		"cut fixed64":          {append(one, appendTag(nil, 99, wireFixed64)...), "field 99: truncated"},
-		"cut fixed32":          {append(one, appendTag(nil, 99, wireFixed32)...), "field 99: truncated"},
-		"version of 64 bits":   {message(varint(2, math.MaxUint64)), "field 2"},
-		"names not ascending":  {message(appendBytes(nil, 6, "b"), appendBytes(nil, 6, "a")), `names: "a" is a duplicate or out of order`},
-		"names not UTF-8":      {message(appendBytes(nil, 6, "\xff")), `names: "\xff" is not valid UTF-8`},
-		"tracks twice":         {message(appendBytes(nil, 7, "a"), appendBytes(nil, 7, "a")), "disabled tracks"},
-		"string index":         {message(block(varint(1, 1))), "block 0: index of a string: field 1: 1 is more than 0"},
-		"site not UTF-8":       {message(appendBytes(nil, 9, "\xff"), block(varint(2, 1))), "not valid UTF-8"},
-		"kind":                 {message(block(varint(6, 256))), "256 is more than 255"},
-		"line":                 {message(block(varint(5, 1<<31))), "block 0: field 5"},
-		"duplicate site":       {message(block(), block()), "block 1 (\"/\") is a duplicate or out of order"},
-		"no such block":        {message(node()), "node 0: there is no block 0"},
-		"block of 2^31":        {message(node(varint(2, 1<<31))), "node 0: field 2"},
-		"parent of the root":   {message(block(), node(varint(1, 1))), "node 0: field 1: 1 is more than 0"},
-		"duplicate sibling":    {message(block(), node(), node()), "node 1: a duplicate of its sibling 0"},
-		"not depth-first":      {message(block(), appendBytes(nil, 9, "a"), block(varint(1, 1)), node(), node(varint(2, 1)), node(varint(1, 2))), "node 2: parent 0 is not on the path"},
-		"node without count":   {message(block(statsMessage(8)), node()), "1 observations, but 0 in its nodes and 0 pending"},
-		"pending too many":     {message(block(varint(7, 2), statsMessage(8)), node(statsMessage(3))), "1 in its nodes and 1 pending"},
-		"pending negative":     {message(block(varint(7, 1), statsMessage(8)), node(statsMessage(3))), "1 in its nodes and -1 pending"},
-		"empty bucket":         {message(block(appendBytes(nil, 8, slices.Concat(appendBytes(nil, 16, []byte{1}), appendBytes(nil, 17, []byte{0}))))), "bucket -1 is empty"},
-		"step of 0":            {message(block(appendBytes(nil, 8, appendBytes(nil, 16, []byte{0})))), "histogram: step of 0"},
-		"step beyond":          {message(block(appendBytes(nil, 8, varint(16, 4098)))), "histogram: step of 4098"},
-		"counts missing":       {message(block(appendBytes(nil, 8, varint(16, 1)))), "histogram: 1 buckets, but 0 counts"},
-		"too many counts":      {message(block(appendBytes(nil, 8, appendBytes(nil, 17, make([]byte, 5000))))), "more counts than there can be buckets"},
-		"cut step":             {message(block(appendBytes(nil, 8, appendBytes(nil, 16, []byte{0x80})))), "field 16: truncated"},
-		"steps of fixed size":  {message(block(appendBytes(nil, 8, appendFixed64(nil, 16, 1)))), "field 16: wire type 1, want 2"},
-		"count":                {message(block(statsMessage(8, varint(1, 2))), node(statsMessage(3))), "2 observations, but 1 in the histogram"},
-		"errors":               {message(block(statsMessage(8, varint(2, 2)))), "2 errors in 1 observations"},
-		"self":                 {message(block(statsMessage(8, varint(4, 2)))), "self time 2 ns exceeds the total of 1 ns"},
-		"active":               {message(block(statsMessage(8, varint(10, math.MaxUint64)))), "-1 active"},
-		"min and max":          {message(block(statsMessage(8, varint(5, 2)))), "durations of 2 to 1 ns are not those in the histogram"},
-		"total":                {message(block(statsMessage(8, varint(3, 2)))), "a total of 2 ns in 1 observations of 1 to 1 ns"},
-		"first":                {message(block(statsMessage(8, appendFixed64(nil, 11, 9)))), "the earliest start is after the latest end"},
-		"total of nothing":     {message(block(appendBytes(nil, 8, varint(3, 1)))), "statistics of no observation"},
-		"exemplar id":          {message(block(appendBytes(nil, 8, appendBytes(nil, 13, appendBytes(nil, 1, "short"))))), "exemplar: an id of 5 bytes, want 16"},
-		"exemplar without ids": {message(block(appendBytes(nil, 8, appendBytes(nil, 14, varint(3, 1))))), "exemplar without a trace and span id"},
-		"statistics of a node": {message(block(), node(statsMessage(3, varint(2, 2)))), `node 0 ("/"): 2 errors in 1 observations`},
-		"exemplar's type":      {message(block(appendBytes(nil, 8, varint(14, 1)))), "field 14: wire type 0, want 2"},
-		"counter":              {message(appendBytes(nil, 8, appendBytes(nil, 1, "x"))), "field 1: wire type 2, want 0"},
+		"empty":                 {nil, "not an otelprof snapshot"},
+		"something else":        {[]byte(`{"format":"otelprof.snapshot"}`), "not an otelprof snapshot"},
+		"gzip":                  {[]byte{0x1f, 0x8b, 8, 0}, "compressed with gzip"},
+		"concatenated":          {append(message(), message()...), "several snapshots"},
+		"version":               {appendUint(appendBytes(nil, 1, format), 2, 2), "version is 2, want 1"},
+		"scale":                 {appendUint(appendUint(appendBytes(nil, 1, format), 2, 1), 12, 1), "scale of the histograms is 0, want 6"},
+		"incomplete":            {one, "truncated"},
+		"field 0":               {message([]byte{0, 0}), "number 0"},
+		"field beyond 2^29":     {message(binary.AppendUvarint(nil, 1<<40)), "field tag"},
+		"group":                 {message([]byte{0x0b, 0x0c}), "wire type 3 is not supported"},
+		"wire type 7":           {message([]byte{0x0f}), "wire type 7 is not supported"},
+		"wrong wire type":       {message(appendUint(nil, 6, 1)), "field 6: wire type 0, want 2"},
+		"wrong nested type":     {message(varint(8, 1)), "field 8: wire type 0, want 2"},
+		"wrong moment type":     {message(varint(4, 1)), "field 4: wire type 0, want 1"},
+		"wrong number type":     {message(appendBytes(nil, 2, "x")), "field 2: wire type 2, want 0"},
+		"long varint":           {message(bytes.Repeat([]byte{0xff}, 11)), "more than 64 bits"},
+		"length of 2^62":        {message(binary.AppendUvarint(appendTag(nil, 6, wireBytes), 1<<62)), "truncated"},
+		"cut fixed64":           {append(one, appendTag(nil, 99, wireFixed64)...), "field 99: truncated"},
+		"cut fixed32":           {append(one, appendTag(nil, 99, wireFixed32)...), "field 99: truncated"},
+		"version of 64 bits":    {message(varint(2, math.MaxUint64)), "field 2"},
+		"names not ascending":   {message(appendBytes(nil, 6, "b"), appendBytes(nil, 6, "a")), `names: "a" is a duplicate or out of order`},
+		"names not UTF-8":       {message(appendBytes(nil, 6, "\xff")), `names: "\xff" is not valid UTF-8`},
+		"tracks twice":          {message(appendBytes(nil, 7, "a"), appendBytes(nil, 7, "a")), "disabled tracks"},
+		"string index":          {message(block(varint(1, 1))), "block 0: index of a string: field 1: 1 is more than 0"},
+		"site not UTF-8":        {message(appendBytes(nil, 9, "\xff"), block(varint(2, 1))), "not valid UTF-8"},
+		"kind":                  {message(block(varint(6, 256))), "256 is more than 255"},
+		"line":                  {message(block(varint(5, 1<<31))), "block 0: field 5"},
+		"duplicate site":        {message(block(), block()), "block 1 (\"/\") is a duplicate or out of order"},
+		"no such block":         {message(node()), "node 0: there is no block 0"},
+		"block of 2^31":         {message(node(varint(2, 1<<31))), "node 0: field 2"},
+		"parent of the root":    {message(block(), node(varint(1, 1))), "node 0: field 1: 1 is more than 0"},
+		"duplicate sibling":     {message(block(), node(), node()), "node 1: a duplicate of its sibling 0"},
+		"not depth-first":       {message(block(), appendBytes(nil, 9, "a"), block(varint(1, 1)), node(), node(varint(2, 1)), node(varint(1, 2))), "node 2: parent 0 is not on the path"},
+		"node without count":    {message(block(statsMessage(8)), node()), "1 observations, but 0 in its nodes and 0 pending"},
+		"pending too many":      {message(block(varint(7, 2), statsMessage(8)), node(statsMessage(3))), "1 in its nodes and 1 pending"},
+		"pending negative":      {message(block(varint(7, 1), statsMessage(8)), node(statsMessage(3))), "1 in its nodes and -1 pending"},
+		"empty bucket":          {message(block(appendBytes(nil, 8, slices.Concat(appendBytes(nil, 16, []byte{1}), appendBytes(nil, 17, []byte{0}))))), "bucket -1 is empty"},
+		"step of 0":             {message(block(appendBytes(nil, 8, appendBytes(nil, 16, []byte{0})))), "histogram: step of 0"},
+		"step beyond":           {message(block(appendBytes(nil, 8, varint(16, 4098)))), "histogram: step of 4098"},
+		"counts missing":        {message(block(appendBytes(nil, 8, varint(16, 1)))), "histogram: 1 buckets, but 0 counts"},
+		"too many counts":       {message(block(appendBytes(nil, 8, appendBytes(nil, 17, make([]byte, 5000))))), "more counts than there can be buckets"},
+		"cut step":              {message(block(appendBytes(nil, 8, appendBytes(nil, 16, []byte{0x80})))), "field 16: truncated"},
+		"steps of fixed size":   {message(block(appendBytes(nil, 8, appendFixed64(nil, 16, 1)))), "field 16: wire type 1, want 2"},
+		"count":                 {message(block(statsMessage(8, varint(1, 2))), node(statsMessage(3))), "2 observations, but 1 in the histogram"},
+		"errors":                {message(block(statsMessage(8, varint(2, 2)))), "2 errors in 1 observations"},
+		"self":                  {message(block(statsMessage(8, varint(4, 2)))), "self time 2 ns exceeds the total of 1 ns"},
+		"active":                {message(block(statsMessage(8, varint(10, math.MaxUint64)))), "-1 active"},
+		"min and max":           {message(block(statsMessage(8, varint(5, 2)))), "durations of 2 to 1 ns are not those in the histogram"},
+		"total":                 {message(block(statsMessage(8, varint(3, 2)))), "a total of 2 ns in 1 observations of 1 to 1 ns"},
+		"first":                 {message(block(statsMessage(8, appendFixed64(nil, 11, 9)))), "the earliest start is after the latest end"},
+		"total of nothing":      {message(block(appendBytes(nil, 8, varint(3, 1)))), "statistics of no observation"},
+		"exemplar id":           {message(block(appendBytes(nil, 8, appendBytes(nil, 13, appendBytes(nil, 1, "short"))))), "exemplar: an id of 5 bytes, want 16"},
+		"exemplar without ids":  {message(block(appendBytes(nil, 8, appendBytes(nil, 14, varint(3, 1))))), "exemplar without a trace and span id"},
+		"statistics of a node":  {message(block(), node(statsMessage(3, varint(2, 2)))), `node 0 ("/"): 2 errors in 1 observations`},
+		"self times":            {message(block(statsMessage(8, appendBytes(nil, 20, slices.Concat(varint(1, 2)))))), "1 observations, but 2 self times"},
+		"no self times":         {message(block(statsMessage(8, appendElement(nil, 20, "")))), "1 observations, but 0 self times"},
+		"self time too long":    {message(block(statsMessage(8, appendBytes(nil, 20, slices.Concat(varint(2, 9), varint(3, 1)))))), "a self time in bucket 7, but no duration above 1 ns"},
+		"self times' counts":    {message(block(statsMessage(8, appendBytes(nil, 20, varint(2, 1))))), "histogram: 1 buckets, but 0 counts"},
+		"self times' bucket":    {message(block(statsMessage(8, appendBytes(nil, 20, slices.Concat(varint(2, 1), varint(3, 0)))))), "self times: histogram: bucket -1 is empty"},
+		"self times' type":      {message(block(appendBytes(nil, 8, varint(20, 1)))), "field 20: wire type 0, want 2"},
+		"self times of nothing": {message(block(appendBytes(nil, 8, appendBytes(nil, 20, varint(1, 1))))), "0 observations, but 1 self times"},
+		"exemplar's type":       {message(block(appendBytes(nil, 8, varint(14, 1)))), "field 14: wire type 0, want 2"},
+		"counter":               {message(appendBytes(nil, 8, appendBytes(nil, 1, "x"))), "field 1: wire type 2, want 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Decode(bytes.NewReader(test.data), DecodeLimits{})

@@ -70,8 +70,8 @@ type encoder struct {
 	strings []string
 	indexes map[string]uint64
 	body    []byte
-	// message, stats and packed are reused for the nested messages.
-	message, stats, packed []byte
+	// These are reused for the nested messages.
+	message, stats, selfTimes, packed []byte
 }
 
 func (e *encoder) index(s string) uint64 {
@@ -125,24 +125,32 @@ func (e *encoder) statistics(s *Stats) []byte {
 	m = appendFixed64(m, 12, s.Last)
 	m = appendBytes(m, 13, e.exemplar(s.Slowest))
 	m = appendBytes(m, 14, e.exemplar(s.LastError))
-	m = appendUint(m, 15, s.Histogram.Zero)
+	m = e.histogram(m, 15, &s.Histogram)
+	m = appendUint(m, 18, s.Critical)
+	m = appendUint(m, 19, s.Unsampled)
+	if s.SelfHistogram != nil {
+		e.selfTimes = e.histogram(e.selfTimes[:0], 1, s.SelfHistogram)
+		m = appendBytes(m, 20, e.selfTimes)
+	}
+	e.stats = m
+	return m
+}
 
+// histogram appends the three fields of a histogram, from field on.
+func (e *encoder) histogram(m []byte, field int, h *Histogram) []byte {
+	m = appendUint(m, field, h.Zero)
 	e.packed = e.packed[:0]
 	before := int32(zeroBucket)
-	for b := range s.Histogram.All {
+	for b := range h.All {
 		e.packed = binary.AppendUvarint(e.packed, uint64(b.Index-before))
 		before = b.Index
 	}
-	m = appendBytes(m, 16, e.packed)
+	m = appendBytes(m, field+1, e.packed)
 	e.packed = e.packed[:0]
-	for b := range s.Histogram.All {
+	for b := range h.All {
 		e.packed = binary.AppendUvarint(e.packed, b.Count)
 	}
-	m = appendBytes(m, 17, e.packed)
-	m = appendUint(m, 18, s.Critical)
-	m = appendUint(m, 19, s.Unsampled)
-	e.stats = m
-	return m
+	return appendBytes(m, field+2, e.packed)
 }
 
 // exemplar returns an Exemplar message, which the next call overwrites; nothing if there is no exemplar.

@@ -79,6 +79,11 @@ func requireStats(t testing.TB, site Site, s Stats) {
 		v := s.Quantile(q)
 		fail(float64(s.Min) <= v && v <= float64(s.Max), "quantile outside of the extremes")
 	}
+	if h := s.SelfHistogram; h != nil {
+		fail(h.Count() == s.Count, "not as many self times as observations")
+		fail(h.Quantile(1) <= float64(s.Max)*1.006, "a self time beyond the longest duration")
+		fail(s.SelfQuantile(1) <= float64(s.Max), "the longest self time beyond the longest duration")
+	}
 	fail(s.Slowest.IsZero() || s.Slowest.Duration <= s.Max, "an exemplar slower than max")
 	fail(s.LastError.IsZero() || s.Errors > 0, "an erroneous exemplar without an error")
 	for _, e := range []Exemplar{s.Slowest, s.LastError} {

@@ -45,24 +45,30 @@ type jsonNode struct {
 }
 
 type jsonStats struct {
-	Count        decimal       `json:"count"`
-	Errors       decimal       `json:"errors"`
-	Total        decimal       `json:"total"`
-	Self         decimal       `json:"self"`
-	Critical     decimal       `json:"critical,omitzero"`
-	Unsampled    decimal       `json:"unsampled_1024ths,omitzero"`
-	Min          decimal       `json:"min"`
-	Max          decimal       `json:"max"`
-	SumSquares   Uint128       `json:"sum_squares"`
-	Bytes        decimal       `json:"bytes"`
-	Active       signedDecimal `json:"active"`
-	First        signedDecimal `json:"first_unix_nano"`
-	Last         signedDecimal `json:"last_unix_nano"`
-	Slowest      jsonExemplar  `json:"slowest,omitzero"`
-	LastError    jsonExemplar  `json:"last_error,omitzero"`
-	ZeroCount    decimal       `json:"zero_count"`
-	BucketIndex  []int32       `json:"bucket_indexes"`
-	BucketCounts []decimal     `json:"bucket_counts"`
+	Count      decimal       `json:"count"`
+	Errors     decimal       `json:"errors"`
+	Total      decimal       `json:"total"`
+	Self       decimal       `json:"self"`
+	Critical   decimal       `json:"critical,omitzero"`
+	Unsampled  decimal       `json:"unsampled_1024ths,omitzero"`
+	Min        decimal       `json:"min"`
+	Max        decimal       `json:"max"`
+	SumSquares Uint128       `json:"sum_squares"`
+	Bytes      decimal       `json:"bytes"`
+	Active     signedDecimal `json:"active"`
+	First      signedDecimal `json:"first_unix_nano"`
+	Last       signedDecimal `json:"last_unix_nano"`
+	Slowest    jsonExemplar  `json:"slowest,omitzero"`
+	LastError  jsonExemplar  `json:"last_error,omitzero"`
+	jsonHistogram
+	// SelfHistogram is absent where self times are not known one by one.
+	SelfHistogram *jsonHistogram `json:"self_histogram,omitempty"`
+}
+
+type jsonHistogram struct {
+	ZeroCount    decimal   `json:"zero_count"`
+	BucketIndex  []int32   `json:"bucket_indexes"`
+	BucketCounts []decimal `json:"bucket_counts"`
 }
 
 type jsonExemplar struct {
@@ -158,7 +164,6 @@ func (c *Counters) named() map[string]*uint64 {
 }
 
 func toJSON(s *Stats) jsonStats {
-	buckets := s.Histogram.Buckets()
 	out := jsonStats{
 		Count: decimal(s.Count), Errors: decimal(s.Errors),
 		Total: decimal(s.Total), Self: decimal(s.Self), Critical: decimal(s.Critical), Unsampled: decimal(s.Unsampled),
@@ -166,7 +171,19 @@ func toJSON(s *Stats) jsonStats {
 		SumSquares: s.SumSquares, Bytes: decimal(s.Bytes), Active: signedDecimal(s.Active),
 		First: signedDecimal(s.First), Last: signedDecimal(s.Last),
 		Slowest: exemplarToJSON(s.Slowest), LastError: exemplarToJSON(s.LastError),
-		ZeroCount:    decimal(s.Histogram.Zero),
+		jsonHistogram: histogramToJSON(&s.Histogram),
+	}
+	if s.SelfHistogram != nil {
+		h := histogramToJSON(s.SelfHistogram)
+		out.SelfHistogram = &h
+	}
+	return out
+}
+
+func histogramToJSON(h *Histogram) jsonHistogram {
+	buckets := h.Buckets()
+	out := jsonHistogram{
+		ZeroCount:    decimal(h.Zero),
 		BucketIndex:  make([]int32, len(buckets)),
 		BucketCounts: make([]decimal, len(buckets)),
 	}

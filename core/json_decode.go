@@ -191,10 +191,8 @@ func (d *jsonDecoder) nextNode() error {
 }
 
 func (d *jsonDecoder) statistics(s *jsonStats) (Stats, error) {
-	if len(s.BucketIndex) != len(s.BucketCounts) {
-		return Stats{}, fmt.Errorf("histogram: %d buckets, but %d counts", len(s.BucketIndex), len(s.BucketCounts))
-	}
-	if err := d.buckets(len(s.BucketIndex)); err != nil {
+	durations, err := d.histogram(&s.jsonHistogram)
+	if err != nil {
 		return Stats{}, err
 	}
 	out := Stats{
@@ -204,12 +202,28 @@ func (d *jsonDecoder) statistics(s *jsonStats) (Stats, error) {
 		SumSquares: s.SumSquares, Bytes: uint64(s.Bytes), Active: int64(s.Active),
 		First: int64(s.First), Last: int64(s.Last),
 		Slowest: s.Slowest.exemplar(), LastError: s.LastError.exemplar(),
-		Histogram: Histogram{Zero: uint64(s.ZeroCount)},
+		Histogram: durations,
 	}
-	for i, index := range s.BucketIndex {
-		out.Histogram.sparse = append(out.Histogram.sparse, Bucket{index, uint64(s.BucketCounts[i])})
+	if s.SelfHistogram != nil {
+		var h Histogram
+		h, err = d.histogram(s.SelfHistogram)
+		out.SelfHistogram = &h
 	}
-	return out, nil
+	return out, err
+}
+
+func (d *jsonDecoder) histogram(j *jsonHistogram) (Histogram, error) {
+	if len(j.BucketIndex) != len(j.BucketCounts) {
+		return Histogram{}, fmt.Errorf("histogram: %d buckets, but %d counts", len(j.BucketIndex), len(j.BucketCounts))
+	}
+	if err := d.buckets(len(j.BucketIndex)); err != nil {
+		return Histogram{}, err
+	}
+	h := Histogram{Zero: uint64(j.ZeroCount)}
+	for i, index := range j.BucketIndex {
+		h.sparse = append(h.sparse, Bucket{index, uint64(j.BucketCounts[i])})
+	}
+	return h, nil
 }
 
 func (e *jsonExemplar) exemplar() Exemplar {

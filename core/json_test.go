@@ -109,6 +109,8 @@ func TestDecodeJSONNamesWhatIsWrong(t *testing.T) {
 		"buckets":          {block(`{"stats":{"bucket_indexes":[1]}}`), "element 0: histogram: 1 buckets, but 0 counts"},
 		"bucket range":     {block(`{"stats":{"bucket_indexes":[-2],"bucket_counts":[1]}}`), "bucket index -2 is not in -1 to 4095"},
 		"bucket order":     {block(`{"stats":{"bucket_indexes":[5,5],"bucket_counts":[1,1]}}`), "bucket 5 is a duplicate or out of order"},
+		"self times":       {block(`{"stats":{"self_histogram":{"bucket_indexes":[1]}}}`), "element 0: histogram: 1 buckets, but 0 counts"},
+		"no self times":    {block(`{"stats":{"self_histogram":{}}}`), "0 observations, but 0 self times"},
 		"line":             {block(`{"site":{"line":-4}}`), "line -4"},
 		"parent":           {`{` + head + `,"nodes":[{"parent":0}]}`, "its parent 0 does not stand before it"},
 		"parent below -1":  {`{` + head + `,"nodes":[{"parent":-2}]}`, "its parent -2 does not stand before it"},

@@ -137,7 +137,7 @@ func newState(a *Aggregator, now int64) *state {
 	st.overflowSite = &site{Site: OverflowSite, hashed: maphash.Comparable(st.seed, OverflowSite), overflow: true}
 	st.strange, st.unwanted = st.labelOver(&track{}), st.labelOver(&track{})
 	st.unwanted.track.off.Store(true)
-	st.overflow = &node{site: st.overflowSite, parent: &st.root, depth: 1, overflow: true}
+	st.overflow = st.newNode(st.overflowSite, &st.root, true)
 	return st
 }
 
@@ -297,11 +297,19 @@ func (st *state) child(parent *node, s *site) *node {
 			st.nodes.Add(-1)
 			return nil
 		}
-		return &node{site: s, parent: parent, depth: parent.depth + 1, overflow: parent.overflow}
+		return st.newNode(s, parent, parent.overflow)
 	})
 	if n == nil {
 		return st.child(st.overflow, s)
 	}
 	parent.first.CompareAndSwap(nil, n)
+	return n
+}
+
+func (st *state) newNode(s *site, parent *node, overflow bool) *node {
+	n := &node{site: s, parent: parent, depth: parent.depth + 1, overflow: overflow}
+	if st.agg.config.SelfHistograms {
+		n.stripe.keepSelfTimes()
+	}
 	return n
 }

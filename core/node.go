@@ -93,6 +93,11 @@ func (n *node) widen() {
 	}
 	total := min(maxStripes, 1<<bits.Len(uint(2*runtime.GOMAXPROCS(0)-1)))
 	more := make([]paddedStripe, total-1)
+	if n.stripe.selfTimes != nil {
+		for i := range more {
+			more[i].keepSelfTimes()
+		}
+	}
 	n.more.Store(&more)
 }
 
@@ -103,14 +108,12 @@ func (n *node) stats(reset bool) Stats {
 	if more == nil {
 		return out
 	}
-	parts := out.Histogram.appendParts(make([]*packed, 0, len(*more)+1))
+	sum := statsSum{stats: &out, durations: make(histogramSum, 0, len(*more)+1)}
 	for i := range *more {
 		s := (*more)[i].stats(reset)
-		out.addSums(&s)
-		out.Histogram.Zero = addSat(out.Histogram.Zero, s.Histogram.Zero)
-		parts = s.Histogram.appendParts(parts)
+		sum.add(&s)
 	}
-	out.Histogram = sumOf(out.Histogram.Zero, parts)
+	sum.finish()
 	return out
 }
 

@@ -15,11 +15,13 @@ import (
 // oracle is the aggregator as one would write it without a thought of cost: it keeps every span for good and works
 // everything out from that when asked. It has no limits.
 type oracle struct {
-	live     map[TraceID]*oracleTrace
-	counted  []*oracleSpan // in the tree
-	off      map[string]bool
-	counters Counters
-	ticks    int // orders all starts and ends
+	live    map[TraceID]*oracleTrace
+	counted []*oracleSpan // in the tree
+	off     map[string]bool
+	// selfTimes: histograms of self times are wanted.
+	selfTimes bool
+	counters  Counters
+	ticks     int // orders all starts and ends
 }
 
 // oracleTrace is a trace from its first open span until none is open.
@@ -217,13 +219,13 @@ func (m *oracle) profile() oracleProfile {
 		}
 	}
 	for site, spans := range sites {
-		b := Block{Site: site, Stats: oracleStats(spans), Pending: pending[site]}
+		b := Block{Site: site, Stats: m.stats(spans), Pending: pending[site]}
 		b.Stats.Active = active[site]
 		p.blocks[site] = b
 		p.counters.Spans += b.Stats.Count
 	}
 	for path, spans := range nodes {
-		p.nodes[path] = oracleStats(spans)
+		p.nodes[path] = m.stats(spans)
 	}
 	for track, off := range m.off {
 		if off {
@@ -242,11 +244,11 @@ func pathKey(path []Site) string {
 	return b.String()
 }
 
-// oracleStats adds up with numbers of any size and cuts the result.
-func oracleStats(spans []*oracleSpan) Stats {
+// stats adds up with numbers of any size and cuts the result.
+func (m *oracle) stats(spans []*oracleSpan) Stats {
 	var s Stats
 	total, self, squares, bytes := new(big.Int), new(big.Int), new(big.Int), new(big.Int)
-	buckets := map[int32]uint64{}
+	var durations, selfTimes []uint64
 	for i, x := range spans {
 		d := uint64(x.end - x.start)
 		big := new(big.Int).SetUint64(d)
@@ -260,11 +262,7 @@ func oracleStats(spans []*oracleSpan) Stats {
 		s.Count++
 		s.Min, s.Max = min(s.Min, d), max(s.Max, d)
 		s.First, s.Last = min(s.First, x.start), max(s.Last, x.end)
-		if d == 0 {
-			s.Histogram.Zero++
-		} else {
-			buckets[int32(BucketIndex(d))]++
-		}
+		durations, selfTimes = append(durations, d), append(selfTimes, x.selfTime)
 		var e Exemplar
 		if x.exemplar != (SpanID{}) {
 			e = Exemplar{Trace: x.trace, Span: x.exemplar, Duration: d, Time: x.end, Sampled: x.sampled}
@@ -277,10 +275,11 @@ func oracleStats(spans []*oracleSpan) Stats {
 	}
 	s.Total, s.Self, s.Bytes = saturated(total, 64).Lo, saturated(self, 64).Lo, saturated(bytes, 64).Lo
 	s.SumSquares = saturated(squares, 128)
-	for index, count := range buckets {
-		s.Histogram.sparse = append(s.Histogram.sparse, Bucket{index, count})
+	s.Histogram = countedOneByOne(durations)
+	if m.selfTimes && len(spans) > 0 {
+		h := countedOneByOne(selfTimes)
+		s.SelfHistogram = &h
 	}
-	slices.SortFunc(s.Histogram.sparse, func(a, b Bucket) int { return cmp.Compare(a.Index, b.Index) })
 	return s
 }
 
@@ -310,8 +309,16 @@ func plainBlock(b Block) Block {
 
 // plainStats makes equal what says the same.
 func plainStats(s Stats) Stats {
-	s.Histogram = NewHistogram(s.Histogram.Zero, append([]Bucket(nil), s.Histogram.Buckets()...))
+	s.Histogram = plainHistogram(s.Histogram)
+	if s.SelfHistogram != nil {
+		h := plainHistogram(*s.SelfHistogram)
+		s.SelfHistogram = &h
+	}
 	return s
+}
+
+func plainHistogram(h Histogram) Histogram {
+	return NewHistogram(h.Zero, append([]Bucket(nil), h.Buckets()...))
 }
 
 // checkSums checks that the blocks are the sums of their nodes, but for what is pending, and the counters those of the

@@ -23,6 +23,8 @@ type event struct {
 	failed   bool
 	pending  bool
 	exemplar Exemplar // zero for a block without a span
+	// selfKept: the profile has a histogram of self times.
+	selfKept bool
 }
 
 // naive is a profile as a list of everything that ever happened.
@@ -33,6 +35,8 @@ type naive struct {
 	counters Counters
 	events   []event
 	active   []event // only path is used
+	// selfTimes: all events are to be selfKept.
+	selfTimes bool
 }
 
 // snapshot computes everything from the list, without any code of merging or of trees.
@@ -103,7 +107,7 @@ func (p *naive) addNodes(s *Snapshot, parent int, prefix []Site) {
 func naiveStats(events []event) Stats {
 	var s Stats
 	squares := new(big.Int)
-	counts := map[int32]uint64{}
+	var durations, selfTimes []uint64
 	var slowest, failed []Exemplar
 	for i, e := range events {
 		end := e.start + int64(e.duration)
@@ -120,10 +124,9 @@ func naiveStats(events []event) Stats {
 		s.First, s.Last = min(s.First, e.start), max(s.Last, end)
 		d := new(big.Int).SetUint64(e.duration)
 		squares.Add(squares, d.Mul(d, d))
-		if e.duration == 0 {
-			s.Histogram.Zero++
-		} else {
-			counts[int32(BucketIndex(e.duration))]++
+		durations = append(durations, e.duration)
+		if e.selfKept {
+			selfTimes = append(selfTimes, e.self)
 		}
 		if e.failed {
 			s.Errors++
@@ -138,13 +141,31 @@ func naiveStats(events []event) Stats {
 	if err := s.SumSquares.UnmarshalText([]byte(squares.String())); err != nil {
 		panic(err)
 	}
-	for index, n := range counts {
-		s.Histogram.sparse = append(s.Histogram.sparse, Bucket{index, n})
+	s.Histogram = countedOneByOne(durations)
+	if len(events) > 0 && len(selfTimes) == len(events) {
+		h := countedOneByOne(selfTimes)
+		s.SelfHistogram = &h
 	}
-	slices.SortFunc(s.Histogram.sparse, func(a, b Bucket) int { return cmp.Compare(a.Index, b.Index) })
 	s.Slowest = greatest(slowest, func(e Exemplar) string { return fmt.Sprintf("%020d %020d", e.Duration, e.Time) })
 	s.LastError = greatest(failed, func(e Exemplar) string { return fmt.Sprintf("%020d %020d", e.Time, e.Duration) })
 	return s
+}
+
+// countedOneByOne returns the histogram of the durations.
+func countedOneByOne(durations []uint64) (h Histogram) {
+	counts := map[int32]uint64{}
+	for _, d := range durations {
+		if d == 0 {
+			h.Zero++
+		} else {
+			counts[int32(BucketIndex(d))]++
+		}
+	}
+	for index, n := range counts {
+		h.sparse = append(h.sparse, Bucket{index, n})
+	}
+	slices.SortFunc(h.sparse, func(a, b Bucket) int { return cmp.Compare(a.Index, b.Index) })
+	return h
 }
 
 func greatest(list []Exemplar, key func(Exemplar) string) Exemplar {
@@ -225,7 +246,15 @@ func randomProfile(r *rand.Rand, size int) *naive {
 		active:   randomEvents(r, sites, r.IntN(4), 0),
 	}
 	p.counters.each(&p.counters, func(n *uint64, _ uint64) { *n = r.Uint64() >> (1 + r.IntN(63)) })
+	p.selfTimes = r.IntN(2) == 0
+	keepSelfTimes(p.events, p.selfTimes)
 	return p
+}
+
+func keepSelfTimes(events []event, on bool) {
+	for i := range events {
+		events[i].selfKept = on
+	}
 }
 
 // randomSnapshot returns a valid snapshot.

@@ -22,6 +22,7 @@ func (p oracleProfile) used() map[Site]Block {
 func withoutSelf(blocks map[Site]Block) map[Site]Block {
 	out := map[Site]Block{}
 	for site, b := range blocks {
+		b.Stats.SelfHistogram = nil
 		if b.Stats.Self, b.Stats.Active, b.Pending = 0, 0, 0; b.Stats.Count > 0 {
 			out[site] = b
 		}

@@ -40,6 +40,8 @@ type scheduleKind struct {
 	absurd bool
 	// disturbed: other goroutines get in while a snapshot is taken, and some traces are large; see disturbance.
 	disturbed bool
+	// selfTimes: the aggregator keeps histograms of self times.
+	selfTimes bool
 
 	compare func(s *schedule, got *Snapshot)
 }
@@ -55,8 +57,9 @@ func newSchedule(t testing.TB, kind scheduleKind, choose func(n int) int) *sched
 	if s.compare == nil {
 		s.compare = (*schedule).compareExactly
 	}
+	s.model.selfTimes = kind.selfTimes
 	var err error
-	s.agg, err = New(Config{Name: "oracle", Limits: kind.limits, NoTree: kind.noTree, Describe: func(ref any) (*Label, int64) {
+	s.agg, err = New(Config{Name: "oracle", Limits: kind.limits, NoTree: kind.noTree, SelfHistograms: kind.selfTimes, Describe: func(ref any) (*Label, int64) {
 		span := ref.(*oracleSpan)
 		s.disturb()
 		if span.nameless {
@@ -358,6 +361,7 @@ func runSchedules(t *testing.T, n, steps int, kind scheduleKind) {
 	t.Helper()
 	for range n {
 		seed := rand.Uint64()
+		kind.selfTimes = seed%2 == 1
 		ok := t.Run("", func(t *testing.T) {
 			defer func() {
 				if t.Failed() {
@@ -376,7 +380,7 @@ func runSchedules(t *testing.T, n, steps int, kind scheduleKind) {
 func FuzzSchedule(f *testing.F) {
 	for seed := range uint64(8) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		data := make([]byte, 600)
+		data := make([]byte, 600+seed%2)
 		for i := range data {
 			data[i] = byte(r.Uint32())
 		}
@@ -393,7 +397,7 @@ func FuzzSchedule(f *testing.F) {
 			data = data[1:]
 			return int(b) % n
 		}
-		s = newSchedule(t, scheduleKind{absurd: true}, choose)
+		s = newSchedule(t, scheduleKind{absurd: true, selfTimes: len(data)%2 == 1}, choose)
 		s.run(1000)
 	})
 }

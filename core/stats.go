@@ -36,6 +36,9 @@ type Stats struct {
 	Slowest, LastError Exemplar
 	// Histogram holds all durations.
 	Histogram Histogram
+	// SelfHistogram holds all self times, as many as Count. It is nil where they were not kept one by one
+	// (Config.SelfHistograms), or not all of them, and when Count is 0. Treat it as read-only.
+	SelfHistogram *Histogram
 }
 
 // IsZero reports whether the statistics are those of nothing at all.
@@ -89,21 +92,51 @@ func (s *Stats) Quantile(q float64) float64 {
 	return min(max(s.Histogram.Quantile(q), float64(s.Min)), float64(s.Max))
 }
 
+// SelfQuantile returns the q-quantile of the self times in nanoseconds, as [Histogram.Quantile] does, but never more than
+// Max. Without a SelfHistogram it is 0.
+func (s *Stats) SelfQuantile(q float64) float64 {
+	if s.SelfHistogram == nil {
+		return 0
+	}
+	return min(s.SelfHistogram.Quantile(q), float64(s.Max))
+}
+
 // Merge returns the statistics of all observations of s and o. It is commutative and associative, and the zero
-// Stats is its identity.
+// Stats is its identity. Where one of both lacks its SelfHistogram, so does the result: what is known of a part says
+// nothing about the whole.
 func (s Stats) Merge(o Stats) Stats {
+	switch {
+	case s.Count == 0:
+		s.SelfHistogram = o.SelfHistogram
+	case o.Count == 0:
+	case s.SelfHistogram == nil || o.SelfHistogram == nil:
+		s.SelfHistogram = nil
+	default:
+		h := s.SelfHistogram.Merge(*o.SelfHistogram)
+		s.SelfHistogram = &h
+	}
 	s.addSums(&o)
 	s.Histogram = s.Histogram.Merge(o.Histogram)
 	return s
 }
 
-// add merges o into s in place. The buckets of s.Histogram must belong to s alone.
+// add merges o into s in place. The histograms of s must belong to s alone.
 func (s *Stats) add(o *Stats) {
+	switch {
+	case o.Count == 0:
+	case o.SelfHistogram == nil:
+		s.SelfHistogram = nil
+	case s.Count == 0:
+		h := o.SelfHistogram.clone()
+		s.SelfHistogram = &h
+	case s.SelfHistogram != nil:
+		s.SelfHistogram.add(*o.SelfHistogram)
+	}
 	s.addSums(o)
 	s.Histogram.add(o.Histogram)
 }
 
-// addSums merges everything but the histogram.
+// addSums merges everything but the histograms.
 func (s *Stats) addSums(o *Stats) {
 	if o.Count > 0 {
 		if s.Count == 0 {
@@ -127,7 +160,8 @@ func (s *Stats) addSums(o *Stats) {
 // they stay. Min and Max are exact where the later state shows them (a new extreme, or an empty o), else they
 // are the bounds of the outermost bucket of the difference, within 1.1 %. Last is that of s; First is the Last of
 // o unless there is a new earliest start, though spans of the difference may have begun before. Exemplars are kept
-// only if they are new. Active is that of s.
+// only if they are new. Active is that of s. SelfHistogram is nil if one of both lacks it, or if a self time of before has
+// been corrected since: that of a span under which others were still open, with a start that was not known.
 func (s Stats) Sub(o Stats) Stats {
 	bytes := subSat(s.Bytes, o.Bytes)
 	if o.Count == 0 {
@@ -142,6 +176,11 @@ func (s Stats) Sub(o Stats) Stats {
 	d.Errors = subFloor(s.Errors, o.Errors)
 	d.Total, d.Self = subSat(s.Total, o.Total), subSat(s.Self, o.Self)
 	d.Critical, d.Unsampled = subSat(s.Critical, o.Critical), subSat(s.Unsampled, o.Unsampled)
+	if s.SelfHistogram != nil && o.SelfHistogram != nil {
+		if h := s.SelfHistogram.Sub(*o.SelfHistogram); h.Count() == d.Count {
+			d.SelfHistogram = &h
+		}
+	}
 	d.SumSquares = s.SumSquares
 	if d.SumSquares != (Uint128{math.MaxUint64, math.MaxUint64}) {
 		d.SumSquares = s.SumSquares.sub(o.SumSquares)

@@ -11,7 +11,9 @@ import (
 
 func eventsOf(seed uint64, size int) []event {
 	r := newRand(seed)
-	return randomEvents(r, randomSites(r, 2), r.IntN(size+1), 50)
+	events := randomEvents(r, randomSites(r, 2), r.IntN(size+1), 50)
+	keepSelfTimes(events, seed/2%3 > 0)
+	return events
 }
 
 func TestStatsMergeLaws(t *testing.T) {
@@ -69,6 +71,7 @@ func TestStatsSubInvertsMerge(t *testing.T) {
 		require.Equal(t, []uint64{added.Count, added.Errors, added.Total, added.Self, added.Bytes},
 			[]uint64{d.Count, d.Errors, d.Total, d.Self, d.Bytes})
 		require.Equal(t, added.SumSquares, d.SumSquares)
+		require.Equal(t, added.SelfHistogram, d.SelfHistogram)
 		if added.Count == 0 {
 			require.Equal(t, Stats{Active: 3}, d)
 			continue
@@ -187,4 +190,32 @@ func TestIDsAsText(t *testing.T) {
 	require.Equal(t, id, back)
 	require.Error(t, back.UnmarshalText([]byte("AB")))
 	require.Error(t, back.UnmarshalText([]byte("gg000000000000000000000000000001")))
+}
+
+// Self times are known for all observations or for none, and a quantile of them is never beyond the longest duration.
+func TestSelfHistogramIsAllOrNothing(t *testing.T) {
+	kept := func(self ...uint64) Stats {
+		h := histogramOf(self...)
+		n := uint64(len(self))
+		return Stats{Count: n, Total: 1000 * n, Max: 1000, Min: 1000, Histogram: NewHistogram(0, []Bucket{{int32(BucketIndex(1000)), n}}), SelfHistogram: &h}
+	}
+	plain := kept(5)
+	plain.SelfHistogram = nil
+	require.Nil(t, kept(1, 2).Merge(plain).SelfHistogram)
+	require.Nil(t, plain.Merge(kept(1, 2)).Merge(kept(3)).SelfHistogram)
+	require.Nil(t, kept(1, 2).Sub(plain).SelfHistogram)
+
+	older, newer := kept(0, 10), kept(0, 10, 1000)
+	require.Equal(t, histogramOf(1000), *newer.Sub(older).SelfHistogram)
+	require.Equal(t, histogramOf(0, 10), *older.SelfHistogram, "subtracting changed its operand")
+	corrected := kept(0, 20, 1000)
+	require.True(t, corrected.follows(&older), "a self time may still rise")
+	require.Nil(t, corrected.Sub(older).SelfHistogram)
+
+	require.InEpsilon(t, 1000, newer.SelfQuantile(1), 0.0055)
+	above := kept(1010)
+	above.Max = 1001 // in the middle of its bucket lies more
+	require.Equal(t, 1001.0, above.SelfQuantile(0.5))
+	require.InEpsilon(t, 10, newer.SelfQuantile(0.5), 0.0055)
+	require.Zero(t, plain.SelfQuantile(1))
 }

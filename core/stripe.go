@@ -36,8 +36,13 @@ type stripe struct {
 	critical    uint64
 	unsampled   uint64
 	lastError   Exemplar
-	histogram   liveHistogram
+	// selfTimes is nil unless Config.SelfHistograms wants it: then it is apart, because the others must not grow by it.
+	selfTimes *liveHistogram
+	histogram liveHistogram
 }
+
+// keepSelfTimes makes the stripe, which must be empty, keep a histogram of self times too.
+func (s *stripe) keepSelfTimes() { s.selfTimes = &liveHistogram{} }
 
 // add counts one observation. The caller holds mu.
 func (s *stripe) add(o *observation) {
@@ -68,6 +73,9 @@ func (s *stripe) add(o *observation) {
 		s.lastError = later(s.lastError, o.exemplar())
 	}
 	s.histogram.add(d)
+	if s.selfTimes != nil {
+		s.selfTimes.add(o.self)
+	}
 }
 
 func (o *observation) exemplar() Exemplar {
@@ -90,8 +98,15 @@ func (s *stripe) stats(reset bool) Stats {
 		SumSquares: s.squares, Bytes: s.bytes, First: s.first, Last: s.last,
 		Slowest: s.slowest, LastError: s.lastError, Histogram: s.histogram.share(),
 	}
+	if s.selfTimes != nil {
+		h := s.selfTimes.share()
+		out.SelfHistogram = &h
+	}
 	if reset {
 		s.histogram.reset()
+		if s.selfTimes != nil {
+			s.selfTimes.reset()
+		}
 		s.count, s.errors, s.total, s.self, s.min, s.max, s.bytes, s.first, s.last = 0, 0, 0, 0, 0, 0, 0, 0, 0
 		s.critical, s.unsampled = 0, 0
 		s.squares, s.slowest, s.lastError = Uint128{}, Exemplar{}, Exemplar{}

@@ -16,6 +16,7 @@ func laterProfile(p *naive, seed uint64, size int) (later *naive, added []event)
 		sites = append(sites, e.path...)
 	}
 	added = randomEvents(r, sites, r.IntN(size+1), p.to)
+	keepSelfTimes(added, p.selfTimes)
 	next := *p
 	next.to = p.to + 10
 	next.events = append(slices.Clone(p.events), added...)

@@ -45,7 +45,8 @@ func TestRecordTraceAgainstANaiveProfile(t *testing.T) {
 		r := newRand(seed)
 		limits := DefaultLimits()
 		limits.MaxName = 1 << 20 // the naive profile does not cut names
-		agg, err := New(Config{Name: "n", Limits: limits})
+		selfTimes := seed%2 == 1
+		agg, err := New(Config{Name: "n", Limits: limits, SelfHistograms: selfTimes})
 		require.NoError(t, err)
 		sites := randomSites(r, 1+r.IntN(8))
 		sites = slices.DeleteFunc(sites, func(s Site) bool { return s.Name == OverflowName })
@@ -57,6 +58,7 @@ func TestRecordTraceAgainstANaiveProfile(t *testing.T) {
 			trace := TraceID{1, k}
 			spans, counted := traceEvents(r, agg, sites, trace, r.IntN(30))
 			agg.RecordTrace(trace, spans)
+			keepSelfTimes(counted, selfTimes)
 			naive.events = append(naive.events, counted...)
 		}
 		got, want := agg.Snapshot(), naive.snapshot()
@@ -98,11 +100,13 @@ func TestRecordTraceClampsWhatCannotBe(t *testing.T) {
 }
 
 func TestRecordTraceDoesNotAllocate(t *testing.T) {
-	agg, err := New(Config{})
-	require.NoError(t, err)
-	label := agg.Label(Site{Service: "s", Track: "t", Name: "a"})
-	spans := []TraceSpan{{Label: label, Duration: 10, Parent: -1, Span: SpanID{1}}, {Label: label, Duration: 10, Span: SpanID{2}}}
-	require.Zero(t, testing.AllocsPerRun(100, func() { agg.RecordTrace(TraceID{1}, spans) }))
+	for _, selfTimes := range []bool{false, true} {
+		agg, err := New(Config{SelfHistograms: selfTimes})
+		require.NoError(t, err)
+		label := agg.Label(Site{Service: "s", Track: "t", Name: "a"})
+		spans := []TraceSpan{{Label: label, Duration: 10, Parent: -1, Span: SpanID{1}}, {Label: label, Duration: 10, Span: SpanID{2}}}
+		require.Zero(t, testing.AllocsPerRun(100, func() { agg.RecordTrace(TraceID{1}, spans) }), "self times: %v", selfTimes)
+	}
 }
 
 func TestAdjustedCount(t *testing.T) {

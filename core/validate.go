@@ -101,6 +101,9 @@ func (s *Stats) validate() error {
 			return errors.New("an exemplar without a trace and span id")
 		}
 	}
+	if err := s.checkSelfHistogram(); err != nil {
+		return err
+	}
 	if s.Count == 0 {
 		if s.Total|s.Min|s.Max|s.Unsampled != 0 || s.First|s.Last != 0 || s.SumSquares != (Uint128{}) ||
 			!s.Slowest.IsZero() || !s.LastError.IsZero() {
@@ -109,6 +112,24 @@ func (s *Stats) validate() error {
 		return nil
 	}
 	return s.checkExtremes()
+}
+
+// checkSelfHistogram refuses self times that are not as many as durations, or longer.
+func (s *Stats) checkSelfHistogram() error {
+	h := s.SelfHistogram
+	if h == nil {
+		return nil
+	}
+	if err := h.validate(); err != nil {
+		return fmt.Errorf("self times: %w", err)
+	}
+	if n := h.Count(); n != s.Count || n == 0 {
+		return fmt.Errorf("%d observations, but %d self times", s.Count, n)
+	}
+	if _, last, ok := h.outermost(); ok && last > bucketOf(s.Max) {
+		return fmt.Errorf("a self time in bucket %d, but no duration above %d ns", last, s.Max)
+	}
+	return nil
 }
 
 // checkExtremes refuses extremes that are not in the outermost buckets, and a mean that is not between them.
