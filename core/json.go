@@ -174,8 +174,7 @@ func toJSON(s *Stats) jsonStats {
 		jsonHistogram: histogramToJSON(&s.Histogram),
 	}
 	if s.SelfHistogram != nil {
-		h := histogramToJSON(s.SelfHistogram)
-		out.SelfHistogram = &h
+		out.SelfHistogram = new(histogramToJSON(s.SelfHistogram))
 	}
 	return out
 }

@@ -277,8 +277,7 @@ func (m *oracle) stats(spans []*oracleSpan) Stats {
 	s.SumSquares = saturated(squares, 128)
 	s.Histogram = countedOneByOne(durations)
 	if m.selfTimes && len(spans) > 0 {
-		h := countedOneByOne(selfTimes)
-		s.SelfHistogram = &h
+		s.SelfHistogram = new(countedOneByOne(selfTimes))
 	}
 	return s
 }
@@ -311,8 +310,7 @@ func plainBlock(b Block) Block {
 func plainStats(s Stats) Stats {
 	s.Histogram = plainHistogram(s.Histogram)
 	if s.SelfHistogram != nil {
-		h := plainHistogram(*s.SelfHistogram)
-		s.SelfHistogram = &h
+		s.SelfHistogram = new(plainHistogram(*s.SelfHistogram))
 	}
 	return s
 }

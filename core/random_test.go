@@ -143,8 +143,7 @@ func naiveStats(events []event) Stats {
 	}
 	s.Histogram = countedOneByOne(durations)
 	if len(events) > 0 && len(selfTimes) == len(events) {
-		h := countedOneByOne(selfTimes)
-		s.SelfHistogram = &h
+		s.SelfHistogram = new(countedOneByOne(selfTimes))
 	}
 	s.Slowest = greatest(slowest, func(e Exemplar) string { return fmt.Sprintf("%020d %020d", e.Duration, e.Time) })
 	s.LastError = greatest(failed, func(e Exemplar) string { return fmt.Sprintf("%020d %020d", e.Time, e.Duration) })

@@ -112,8 +112,7 @@ func (s Stats) Merge(o Stats) Stats {
 	case s.SelfHistogram == nil || o.SelfHistogram == nil:
 		s.SelfHistogram = nil
 	default:
-		h := s.SelfHistogram.Merge(*o.SelfHistogram)
-		s.SelfHistogram = &h
+		s.SelfHistogram = new(s.SelfHistogram.Merge(*o.SelfHistogram))
 	}
 	s.addSums(&o)
 	s.Histogram = s.Histogram.Merge(o.Histogram)
@@ -127,8 +126,7 @@ func (s *Stats) add(o *Stats) {
 	case o.SelfHistogram == nil:
 		s.SelfHistogram = nil
 	case s.Count == 0:
-		h := o.SelfHistogram.clone()
-		s.SelfHistogram = &h
+		s.SelfHistogram = new(o.SelfHistogram.clone())
 	case s.SelfHistogram != nil:
 		s.SelfHistogram.add(*o.SelfHistogram)
 	}

@@ -99,8 +99,7 @@ func (s *stripe) stats(reset bool) Stats {
 		Slowest: s.slowest, LastError: s.lastError, Histogram: s.histogram.share(),
 	}
 	if s.selfTimes != nil {
-		h := s.selfTimes.share()
-		out.SelfHistogram = &h
+		out.SelfHistogram = new(s.selfTimes.share())
 	}
 	if reset {
 		s.histogram.reset()

@@ -21,7 +21,9 @@ const (
 	//	otelprof.duration.squares   sum: the points with all values of otelprof.part add up to the sum of the squares
 	//	otelprof.calls, .errors     monotonic sums
 	//	otelprof.time.total         monotonic sum of the durations
-	//	otelprof.time.self          monotonic sum of the self time: the profile has no distribution of it (docs/adr/005)
+	//	otelprof.time.self          monotonic sum of the self times
+	//	otelprof.self               exponential histogram of the self times, without exemplars; only where the profile keeps
+	//	                            them one by one (otelprof.WithSelfHistograms, docs/adr/005)
 	//	otelprof.time.critical      monotonic sum; only where critical paths are computed
 	//	otelprof.calls.unsampled    monotonic sum in 1024ths; only where spans say with which probability they were sampled
 	//	otelprof.bytes              monotonic sum; only where the code said how many it processed
@@ -32,14 +34,16 @@ const (
 	FamilyOtelprof Family = iota
 	// FamilySpanMetrics is what the spanmetrics connector of the OpenTelemetry Collector emits with exponential
 	// histograms: traces.span.metrics.calls and traces.span.metrics.duration, in milliseconds by default, with
-	// service.name, span.name, span.kind and status.code.
+	// service.name, span.name, span.kind and status.code. What the connector does not know is traces.span.metrics.self:
+	// the self times, in the form of the durations, where the profile keeps them one by one.
 	FamilySpanMetrics
 	// FamilyJaegerSPM is FamilySpanMetrics with histograms of fixed buckets, which Jaeger's monitor tab asks Prometheus
 	// for.
 	FamilyJaegerSPM
 	// FamilyTempo is what the span-metrics processor of Grafana Tempo emits and dashboards for it expect:
 	// traces_spanmetrics_calls_total, traces_spanmetrics_latency in seconds with fixed buckets, and traces_target_info,
-	// with service, span_name, span_kind and status_code. Its service graph is not there: a profile does not
+	// with service, span_name, span_kind and status_code; and of this project's own traces_spanmetrics_self, the self
+	// times where the profile keeps them one by one. Its service graph is not there: a profile does not
 	// know which service a client calls.
 	FamilyTempo
 )

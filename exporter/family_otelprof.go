@@ -15,6 +15,7 @@ const (
 	nodePrefix     = "otelprof.node."
 	durationName   = "duration"
 	squaresName    = "duration.squares"
+	selfName       = "self"
 	activeName     = "otelprof.active"
 	profileName    = "otelprof.profile"
 	disabledName   = "otelprof.track.disabled"
@@ -77,6 +78,9 @@ func statisticMetrics(p *Producer, c *collection, all []series, prefix, suffix s
 		durationMetric(p, c, all, prefix+durationName, "Durations of spans and blocks that ended."+suffix),
 		squaresMetric(c, all, prefix+squaresName, "Squared durations: all parts add up to their sum."+suffix),
 	}
+	if self := selfMetric(p, c, all, prefix+selfName, "Self times of spans and blocks that ended."+suffix); self != nil {
+		out = append(out, *self)
+	}
 	for _, s := range statistics {
 		var points []metricdata.DataPoint[int64]
 		for i := range all {
@@ -109,6 +113,20 @@ func durationMetric(p *Producer, c *collection, all []series, name, description 
 		}
 	}
 	return metricdata.Metrics{Name: name, Unit: nanosecond, Description: description, Data: h}
+}
+
+// selfMetric returns the histograms of self times where there are some, nil if there are none.
+func selfMetric(p *Producer, c *collection, all []series, name, description string) *metricdata.Metrics {
+	h := metricdata.ExponentialHistogram[int64]{Temporality: c.temporality}
+	for i := range all {
+		if x := &all[i]; x.stats.SelfHistogram != nil {
+			h.DataPoints = append(h.DataPoints, selfPoint(c, x, p.config.size(unlimited)))
+		}
+	}
+	if len(h.DataPoints) == 0 {
+		return nil
+	}
+	return &metricdata.Metrics{Name: name, Unit: nanosecond, Description: description, Data: h}
 }
 
 // squaresMetric splits each sum of squares, which has 128 bits, into summands that a float64 holds exactly. Adding

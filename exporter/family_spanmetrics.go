@@ -10,7 +10,7 @@ import (
 
 // spanNames are the names of a family that knows calls and durations of spans.
 type spanNames struct {
-	calls, duration                     string
+	calls, duration, self               string
 	service, spanName, spanKind, status attribute.Key
 	// info is a gauge of 1 for every service, "" for none.
 	info string
@@ -21,7 +21,7 @@ type spanNames struct {
 
 func connectorNames(seconds bool) spanNames {
 	n := spanNames{
-		calls: "traces.span.metrics.calls", duration: "traces.span.metrics.duration",
+		calls: "traces.span.metrics.calls", duration: "traces.span.metrics.duration", self: "traces.span.metrics.self",
 		service: "service.name", spanName: spanNameKey, spanKind: spanKindKey, status: "status.code",
 		unit: millisecond,
 	}
@@ -33,7 +33,7 @@ func connectorNames(seconds bool) spanNames {
 }
 
 var tempoNames = spanNames{
-	calls: "traces_spanmetrics_calls_total", duration: "traces_spanmetrics_latency",
+	calls: "traces_spanmetrics_calls_total", duration: "traces_spanmetrics_latency", self: "traces_spanmetrics_self",
 	service: "service", spanName: "span_name", spanKind: "span_kind", status: "status_code",
 	info: "traces_target_info", unit: second,
 }
@@ -76,6 +76,9 @@ func (n spanNames) metrics(p *Producer, c *collection, bounds []time.Duration) [
 		duration.Data = n.fixed(p, c, all, bounds)
 	}
 	out := []metricdata.Metrics{n.callsMetric(c, all), duration}
+	if self := n.selfTimes(p, c, all, bounds); self != nil {
+		out = append(out, metricdata.Metrics{Name: n.self, Unit: n.unitName, Description: "Self times of spans.", Data: self})
+	}
 	if n.info != "" {
 		out = append(out, n.infoMetric(c, all, p.config.service))
 	}
@@ -149,6 +152,28 @@ func (n spanNames) fixed(p *Producer, c *collection, all []series, bounds []time
 		}
 	}
 	return h
+}
+
+// selfTimes returns the self times where they are known, nil if they are nowhere.
+func (n spanNames) selfTimes(p *Producer, c *collection, all []series, bounds []time.Duration) metricdata.Aggregation {
+	exponential := metricdata.ExponentialHistogram[float64]{Temporality: c.temporality}
+	fixed := metricdata.Histogram[float64]{Temporality: c.temporality}
+	for i := range all {
+		switch x := &all[i]; {
+		case x.stats.SelfHistogram == nil:
+		case bounds == nil:
+			exponential.DataPoints = append(exponential.DataPoints, selfPointIn(c, x, p.config.size(DefaultMaxSize), n.unit))
+		default:
+			fixed.DataPoints = append(fixed.DataPoints, fixedSelfPoint(c, x, bounds, n.unit))
+		}
+	}
+	switch {
+	case len(exponential.DataPoints) > 0:
+		return exponential
+	case len(fixed.DataPoints) > 0:
+		return fixed
+	}
+	return nil
 }
 
 func (n spanNames) exemplars(p *Producer, x *series) []metricdata.Exemplar[float64] {

@@ -131,7 +131,7 @@ func foldBlocks(s *core.Snapshot, keep []bool) []core.Block {
 			other.Stats = other.Stats.Merge(b.Stats)
 			continue
 		case !goes[i]:
-		case isNothing(&outside):
+		case isNothing(&outside, &sums[i]):
 			left[i].Active = b.Stats.Active
 			b.Stats = left[i]
 			other.Stats = other.Stats.Merge(lost[i])

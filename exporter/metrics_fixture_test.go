@@ -24,7 +24,9 @@ type workload struct {
 }
 
 func newWorkload(t testing.TB, seed uint64) *workload {
-	a, err := core.New(core.Config{Name: "shop", Disabled: func(track string) bool { return track == "off" }})
+	a, err := core.New(core.Config{
+		Name: "shop", Disabled: func(track string) bool { return track == "off" }, SelfHistograms: seed%3 > 0,
+	})
 	require.NoError(t, err)
 	w := &workload{Aggregator: a, r: rand.New(rand.NewPCG(seed, 0))}
 	names := []string{"", "GET /users/{id}", "a;b\nc", "=1+1", "\u202eleft", "\x00\x1b[31m", "ünï 🦩", strings.Repeat("long ", 200)}

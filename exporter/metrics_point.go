@@ -42,12 +42,8 @@ func (u timeUnit) shifted(h core.Histogram) core.Histogram {
 
 // exponentialPoint returns the durations in nanoseconds, without loss if maxSize allows.
 func exponentialPoint(c *collection, x *series, maxSize int) metricdata.ExponentialHistogramDataPoint[int64] {
-	d := x.stats.Histogram.Dense(maxSize)
-	p := metricdata.ExponentialHistogramDataPoint[int64]{
-		Attributes: x.attrs, StartTime: c.start, Time: c.end,
-		Count: x.stats.Count, Sum: signed(x.stats.Total), Scale: int32(d.Scale), ZeroCount: d.Zero,
-		PositiveBucket: metricdata.ExponentialBucket{Offset: int32(d.Offset), Counts: d.Counts},
-	}
+	p := denseIn[int64](c, x, x.stats.Histogram.Dense(maxSize))
+	p.Sum = signed(x.stats.Total)
 	if x.stats.Count > 0 {
 		p.Min = metricdata.NewExtrema(signed(x.stats.Min))
 		p.Max = metricdata.NewExtrema(signed(x.stats.Max))
@@ -55,14 +51,17 @@ func exponentialPoint(c *collection, x *series, maxSize int) metricdata.Exponent
 	return p
 }
 
+// selfPoint returns the self times in nanoseconds, which the series must have, without loss if maxSize allows.
+func selfPoint(c *collection, x *series, maxSize int) metricdata.ExponentialHistogramDataPoint[int64] {
+	p := denseIn[int64](c, x, x.stats.SelfHistogram.Dense(maxSize))
+	p.Sum = signed(x.stats.Self)
+	return p
+}
+
 // exponentialPointIn returns the durations in a unit.
 func exponentialPointIn(c *collection, x *series, maxSize int, u timeUnit) metricdata.ExponentialHistogramDataPoint[float64] {
-	d := u.shifted(x.stats.Histogram).Dense(maxSize)
-	p := metricdata.ExponentialHistogramDataPoint[float64]{
-		Attributes: x.attrs, StartTime: c.start, Time: c.end,
-		Count: x.stats.Count, Sum: u.of(x.stats.Total), Scale: int32(d.Scale), ZeroCount: d.Zero,
-		PositiveBucket: metricdata.ExponentialBucket{Offset: int32(d.Offset), Counts: d.Counts},
-	}
+	p := denseIn[float64](c, x, u.shifted(x.stats.Histogram).Dense(maxSize))
+	p.Sum = u.of(x.stats.Total)
 	if x.stats.Count > 0 {
 		p.Min = metricdata.NewExtrema(u.of(x.stats.Min))
 		p.Max = metricdata.NewExtrema(u.of(x.stats.Max))
@@ -70,24 +69,52 @@ func exponentialPointIn(c *collection, x *series, maxSize int, u timeUnit) metri
 	return p
 }
 
+// selfPointIn returns the self times in a unit.
+func selfPointIn(c *collection, x *series, maxSize int, u timeUnit) metricdata.ExponentialHistogramDataPoint[float64] {
+	p := denseIn[float64](c, x, u.shifted(*x.stats.SelfHistogram).Dense(maxSize))
+	p.Sum = u.of(x.stats.Self)
+	return p
+}
+
+// denseIn returns a histogram of all that was observed of a series, without its sum.
+func denseIn[N int64 | float64](c *collection, x *series, d core.Dense) metricdata.ExponentialHistogramDataPoint[N] {
+	return metricdata.ExponentialHistogramDataPoint[N]{
+		Attributes: x.attrs, StartTime: c.start, Time: c.end,
+		Count: x.stats.Count, Scale: int32(d.Scale), ZeroCount: d.Zero,
+		PositiveBucket: metricdata.ExponentialBucket{Offset: int32(d.Offset), Counts: d.Counts},
+	}
+}
+
 // fixedPoint returns the durations in buckets with the given bounds. A bucket's count may be low by the observations
 // within 1.1 % below its bound, which are in the next one then; count and sum are exact.
 func fixedPoint(c *collection, x *series, bounds []time.Duration, u timeUnit) metricdata.HistogramDataPoint[float64] {
-	p := metricdata.HistogramDataPoint[float64]{
-		Attributes: x.attrs, StartTime: c.start, Time: c.end, Count: x.stats.Count, Sum: u.of(x.stats.Total),
+	p := within(c, x, &x.stats.Histogram, bounds, u)
+	p.Sum = u.of(x.stats.Total)
+	if x.stats.Count > 0 {
+		p.Min = metricdata.NewExtrema(u.of(x.stats.Min))
+		p.Max = metricdata.NewExtrema(u.of(x.stats.Max))
 	}
+	return p
+}
+
+// fixedSelfPoint returns the self times, which the series must have, as fixedPoint does the durations.
+func fixedSelfPoint(c *collection, x *series, bounds []time.Duration, u timeUnit) metricdata.HistogramDataPoint[float64] {
+	p := within(c, x, x.stats.SelfHistogram, bounds, u)
+	p.Sum = u.of(x.stats.Self)
+	return p
+}
+
+// within returns a histogram of all that was observed of a series in buckets with the given bounds, without its sum.
+func within(c *collection, x *series, h *core.Histogram, bounds []time.Duration, u timeUnit) metricdata.HistogramDataPoint[float64] {
+	p := metricdata.HistogramDataPoint[float64]{Attributes: x.attrs, StartTime: c.start, Time: c.end, Count: x.stats.Count}
 	before := uint64(0)
 	for _, b := range bounds {
-		n := x.stats.Histogram.CountAtMost(uint64(b))
+		n := h.CountAtMost(uint64(b))
 		p.Bounds = append(p.Bounds, u.of(uint64(b)))
 		p.BucketCounts = append(p.BucketCounts, n-before)
 		before = n
 	}
 	p.BucketCounts = append(p.BucketCounts, x.stats.Count-before)
-	if x.stats.Count > 0 {
-		p.Min = metricdata.NewExtrema(u.of(x.stats.Min))
-		p.Max = metricdata.NewExtrema(u.of(x.stats.Max))
-	}
 	return p
 }
 

@@ -19,31 +19,40 @@ func nodeSums(s *core.Snapshot) (sums []core.Stats, inTree []bool) {
 		block := s.Nodes[i].Block
 		nodes[block] = append(nodes[block], i)
 	}
-	var counts denseCounts
+	var durations, selfTimes denseCounts
 	for block, list := range nodes {
 		inTree[block] = len(list) > 0
+		sum := &sums[block]
 		for _, i := range list {
-			sums[block] = mergeInto(&counts, sums[block], s.Nodes[i].Stats)
+			o := s.Nodes[i].Stats
+			o.Histogram = durations.takeIn(o.Histogram)
+			if o.SelfHistogram != nil {
+				o.SelfHistogram = new(selfTimes.takeIn(*o.SelfHistogram))
+			}
+			*sum = sum.Merge(o)
 		}
-		sums[block].Histogram = sums[block].Histogram.Merge(core.NewHistogram(0, counts.take()))
+		sum.Histogram = sum.Histogram.Merge(core.NewHistogram(0, durations.take()))
+		if taken := core.NewHistogram(0, selfTimes.take()); sum.SelfHistogram != nil {
+			sum.SelfHistogram = new(sum.SelfHistogram.Merge(taken))
+		}
 	}
 	return sums, inTree
 }
 
-// mergeInto merges o into s, but its buckets into counts as far as they fit. To merge 30 sparse histograms one after
-// the other would make 29 that nobody needs.
-func mergeInto(counts *denseCounts, s, o core.Stats) core.Stats {
-	if counts.add(o.Histogram.Buckets()) {
-		o.Histogram = core.Histogram{Zero: o.Histogram.Zero}
-	}
-	return s.Merge(o)
-}
-
-// denseCounts are the counts of buckets in place.
+// denseCounts are the counts of buckets in place. To merge 30 sparse histograms one after the other would make 29 that
+// nobody needs.
 type denseCounts struct {
 	counts [1 + 64<<core.Scale]uint64
 	// begin and end are the part that is in use.
 	begin, end int
+}
+
+// takeIn adds the buckets of a histogram and returns it without them, or as it is if they do not fit.
+func (d *denseCounts) takeIn(h core.Histogram) core.Histogram {
+	if d.add(h.Buckets()) {
+		return core.Histogram{Zero: h.Zero}
+	}
+	return h
 }
 
 // add adds buckets in ascending order, if all are in the range of core.BucketIndex, which is from -1 on.
@@ -86,7 +95,8 @@ func (d *denseCounts) take() []core.Bucket {
 }
 
 // outsideOf returns the sums of block less those of its nodes, modulo 2^64. What is no sum, such as the extremes and
-// the exemplars, is that of the whole block.
+// the exemplars, is that of the whole block. The self times are there if those of the block are; what is not known of the
+// nodes counts as nothing.
 func outsideOf(block, nodes *core.Stats) core.Stats {
 	d := *block
 	d.Count -= nodes.Count
@@ -99,8 +109,20 @@ func outsideOf(block, nodes *core.Stats) core.Stats {
 	var borrow uint64
 	d.SumSquares.Lo, borrow = bits.Sub64(block.SumSquares.Lo, nodes.SumSquares.Lo, 0)
 	d.SumSquares.Hi, _ = bits.Sub64(block.SumSquares.Hi, nodes.SumSquares.Hi, borrow)
-	d.Histogram = combine(block.Histogram, nodes.Histogram, func(a, b uint64) uint64 { return a - b })
+	minus := func(a, b uint64) uint64 { return a - b }
+	d.Histogram = combine(block.Histogram, nodes.Histogram, minus)
+	if block.SelfHistogram != nil {
+		d.SelfHistogram = new(combine(*block.SelfHistogram, selfTimesOf(nodes), minus))
+	}
 	return d
+}
+
+// selfTimesOf returns the self times as far as they are known.
+func selfTimesOf(s *core.Stats) core.Histogram {
+	if s.SelfHistogram == nil {
+		return core.Histogram{}
+	}
+	return *s.SelfHistogram
 }
 
 // withOutside is the inverse of outsideOf: it returns the block.
@@ -116,14 +138,19 @@ func withOutside(nodes, outside *core.Stats) core.Stats {
 	var carry uint64
 	d.SumSquares.Lo, carry = bits.Add64(nodes.SumSquares.Lo, outside.SumSquares.Lo, 0)
 	d.SumSquares.Hi, _ = bits.Add64(nodes.SumSquares.Hi, outside.SumSquares.Hi, carry)
-	d.Histogram = combine(nodes.Histogram, outside.Histogram, func(a, b uint64) uint64 { return a + b })
+	plus := func(a, b uint64) uint64 { return a + b }
+	d.Histogram = combine(nodes.Histogram, outside.Histogram, plus)
+	if outside.SelfHistogram != nil {
+		d.SelfHistogram = new(combine(selfTimesOf(nodes), *outside.SelfHistogram, plus))
+	}
 	return d
 }
 
-// isNothing reports whether all sums are 0.
-func isNothing(d *core.Stats) bool {
+// isNothing reports whether the block is the sum of its nodes: all sums of d, which is outside of them, are 0.
+func isNothing(d, nodes *core.Stats) bool {
+	selfTimes := selfTimesOf(d)
 	return d.Count|d.Errors|d.Total|d.Self|d.Critical|d.Unsampled|d.Bytes|d.SumSquares.Hi|d.SumSquares.Lo == 0 &&
-		d.Histogram.IsEmpty()
+		d.Histogram.IsEmpty() && selfTimes.IsEmpty() && (d.SelfHistogram == nil) == (nodes.SelfHistogram == nil)
 }
 
 // combine applies f to the counts in x and y of every bucket, and leaves out what gives 0.

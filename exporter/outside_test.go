@@ -33,8 +33,15 @@ func TestNodeSums(t *testing.T) {
 	}
 }
 
-// plain gives the histogram the one form in which equal ones are equal.
+// plain gives the histograms the one form in which equal ones are equal.
 func plain(s core.Stats) core.Stats {
-	s.Histogram = core.NewHistogram(s.Histogram.Zero, append([]core.Bucket{}, s.Histogram.Buckets()...))
+	s.Histogram = plainHistogram(s.Histogram)
+	if s.SelfHistogram != nil {
+		s.SelfHistogram = new(plainHistogram(*s.SelfHistogram))
+	}
 	return s
+}
+
+func plainHistogram(h core.Histogram) core.Histogram {
+	return core.NewHistogram(h.Zero, append([]core.Bucket{}, h.Buckets()...))
 }

@@ -33,6 +33,13 @@ import (
 // both bits that say so are 0, the index is of order 9, and counts are taken for signed numbers.
 const attrPacked = "otelprof.packed"
 
+// attrPackedSelf holds the histogram of self times, if there is one, as a stream of bits of its own: readers that do not know
+// it read the rest.
+//
+//	1 bit: it follows. Of a count of 1, it is the self time, else it is the histogram of the durations; else
+//	  it is as the last part of attrPacked, with an index of order 9
+const attrPackedSelf = "otelprof.packed.self"
+
 // packing is the context in which statistics are packed and unpacked.
 type packing struct {
 	// start is that of the window in Unix nanoseconds, 0 if it is not known.
@@ -101,13 +108,29 @@ func (p packing) packHistogram(w *bitWriter, s *core.Stats) {
 	if follows {
 		return
 	}
-	w.number(s.Histogram.Zero, 0)
-	list := s.Histogram.Buckets()
+	near, k := p.firstBucket(s)
+	p.packBuckets(w, &s.Histogram, near, k)
+}
+
+// packSelf returns the value of attrPackedSelf.
+func (p packing) packSelf(s *core.Stats) []byte {
+	w := &bitWriter{out: make([]byte, 0, 64)}
+	follows := !p.outside && sameHistogram(*s.SelfHistogram, followingSelf(s))
+	w.bool(follows)
+	if !follows {
+		p.packBuckets(w, s.SelfHistogram, 0, 9)
+	}
+	return w.out
+}
+
+// packBuckets writes a histogram, whose first bucket is near the given one: the order of the code of the difference is k.
+func (p packing) packBuckets(w *bitWriter, h *core.Histogram, near int32, k int) {
+	w.number(h.Zero, 0)
+	list := h.Buckets()
 	w.number(uint64(len(list)), 5)
 	var counts, steps order
 	for i, b := range list {
 		if i == 0 {
-			near, k := p.firstBucket(s)
 			w.signed(int64(b.Index-near), k)
 		} else {
 			w.adaptive(uint64(b.Index-list[i-1].Index-1), &steps)
@@ -252,31 +275,62 @@ func (p packing) unpackHistogram(r *bitReader, s *core.Stats, budget *spanBudget
 		s.Histogram = bucketOfAll(s)
 		return nil
 	}
-	if s.Histogram.Zero, err = r.number(0); err != nil {
-		return err
+	near, k := p.firstBucket(s)
+	s.Histogram, err = p.unpackBuckets(r, near, k, budget)
+	return err
+}
+
+// unpackSelf is the inverse of packSelf, after unpack.
+func (p packing) unpackSelf(data []byte, s *core.Stats, budget *spanBudget) error {
+	h, err := p.selfHistogram(&bitReader{in: data}, s, budget)
+	if err != nil {
+		return fmt.Errorf("attribute %q: %w", attrPackedSelf, err)
+	}
+	s.SelfHistogram = &h
+	return nil
+}
+
+func (p packing) selfHistogram(r *bitReader, s *core.Stats, budget *spanBudget) (h core.Histogram, err error) {
+	follows, err := r.bool()
+	switch {
+	case err != nil:
+		return h, err
+	case follows:
+		h = followingSelf(s)
+	default:
+		if h, err = p.unpackBuckets(r, 0, 9, budget); err != nil {
+			return h, err
+		}
+	}
+	return h, r.end()
+}
+
+// unpackBuckets is the inverse of packBuckets. It takes what it makes of the budget.
+func (p packing) unpackBuckets(r *bitReader, near int32, k int, budget *spanBudget) (core.Histogram, error) {
+	zero, err := r.number(0)
+	if err != nil {
+		return core.Histogram{}, err
 	}
 	n, err := r.number(5)
 	switch {
 	case err != nil:
-		return err
+		return core.Histogram{}, err
 	case n > uint64(r.left()): // each takes more than a bit
-		return errBitsEnd
+		return core.Histogram{}, errBitsEnd
 	case n == 0:
-		return nil
+		return core.Histogram{Zero: zero}, nil
 	}
 	if budget.buckets -= int(n); budget.buckets < 0 {
-		return fmt.Errorf("%w: more than %d buckets", core.ErrDecodeLimit, maxReadBuckets)
+		return core.Histogram{}, fmt.Errorf("%w: more than %d buckets", core.ErrDecodeLimit, maxReadBuckets)
 	}
 	buckets := make([]core.Bucket, n)
-	if err := p.unpackBuckets(r, s, buckets); err != nil {
-		return err
+	if err := p.eachBucket(r, near, k, buckets); err != nil {
+		return core.Histogram{}, err
 	}
-	s.Histogram = core.NewHistogram(s.Histogram.Zero, buckets)
-	return nil
+	return core.NewHistogram(zero, buckets), nil
 }
 
-func (p packing) unpackBuckets(r *bitReader, s *core.Stats, buckets []core.Bucket) error {
-	near, k := p.firstBucket(s)
+func (p packing) eachBucket(r *bitReader, near int32, k int, buckets []core.Bucket) error {
 	step, err := r.signed(k)
 	index := int64(near)
 	var counts, steps order

@@ -14,15 +14,23 @@ func anyStats(r *rand.Rand) *core.Stats {
 	n := func() uint64 { return r.Uint64() >> r.IntN(64) }
 	s := &core.Stats{
 		Count: n(), Total: n(), Min: n(), Max: n(), First: int64(n()), Last: int64(n()),
-		SumSquares: core.Uint128{Hi: n() >> r.IntN(64), Lo: n()}, Histogram: core.Histogram{Zero: n() >> r.IntN(64)},
+		SumSquares: core.Uint128{Hi: n() >> r.IntN(64), Lo: n()},
 	}
-	index := int32(r.IntN(100)) - 1
-	var buckets []core.Bucket
-	for range r.IntN(200) {
-		buckets = append(buckets, core.Bucket{Index: index, Count: 1 + n()>>1})
-		index += 1 + int32(r.ExpFloat64()*3)
+	any := func() core.Histogram {
+		index := int32(r.IntN(100)) - 1
+		var buckets []core.Bucket
+		for range r.IntN(200) {
+			buckets = append(buckets, core.Bucket{Index: index, Count: 1 + n()>>1})
+			index += 1 + int32(r.ExpFloat64()*3)
+		}
+		return core.NewHistogram(n()>>r.IntN(64), buckets)
 	}
-	s.Histogram = core.NewHistogram(s.Histogram.Zero, buckets)
+	s.Histogram = any()
+	if h := any(); s.Count > 0 && r.IntN(2) == 0 {
+		s.SelfHistogram = &h
+	} else if s.Count > 0 && r.IntN(2) == 0 {
+		s.SelfHistogram = new(s.Histogram)
+	}
 	for _, e := range []*core.Exemplar{&s.Slowest, &s.LastError} {
 		if r.IntN(2) == 0 {
 			*e = core.Exemplar{Trace: core.TraceID{1}, Span: core.SpanID{2}, Duration: s.Max, Time: s.Last, Sampled: r.IntN(2) == 0}
@@ -56,6 +64,10 @@ func TestPackedIsUnpacked(t *testing.T) {
 		data := p.pack(s)
 		got, err := unpacked(p, data, s)
 		require.NoError(t, err, "seed %d", seed)
+		if s.SelfHistogram != nil {
+			require.NoError(t, p.unpackSelf(p.packSelf(s), &got, &spanBudget{buckets: maxReadBuckets}))
+			require.Error(t, p.unpackSelf(nil, &core.Stats{}, &spanBudget{}))
+		}
 		require.Equal(t, *s, got, "seed %d", seed)
 		if n := len(data); n > 0 {
 			_, err = unpacked(p, data[:r.IntN(n)], s)
@@ -89,5 +101,25 @@ func FuzzUnpack(f *testing.F) {
 		again, err := unpacked(p, p.pack(&got), &got)
 		require.NoError(t, err)
 		require.Equal(t, got, again)
+	})
+}
+
+// FuzzUnpackSelf is FuzzUnpack for the self times.
+func FuzzUnpackSelf(f *testing.F) {
+	r := rand.New(rand.NewPCG(2, 0))
+	for range 20 {
+		if s := anyStats(r); s.SelfHistogram != nil {
+			f.Add(packing{}.packSelf(s), s.Count, s.Self, false)
+			f.Add(packing{outside: true}.packSelf(s), s.Count, s.Self, true)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte, count, self uint64, outside bool) {
+		s, again := core.Stats{Count: count, Self: self}, core.Stats{Count: count, Self: self}
+		p := packing{outside: outside}
+		if p.unpackSelf(data, &s, &spanBudget{buckets: maxReadBuckets}) != nil {
+			return
+		}
+		require.NoError(t, p.unpackSelf(p.packSelf(&s), &again, &spanBudget{buckets: maxReadBuckets}))
+		require.Equal(t, s, again)
 	})
 }

@@ -127,6 +127,7 @@ func newReaders() map[string]func(*metricsReader, *metricspb.Metric) error {
 	}
 	for prefix, of := range map[string]pointsOf{sitePrefix: sitePoints, nodePrefix: nodePoints} {
 		all[prefix+durationName] = func(r *metricsReader, m *metricspb.Metric) error { return r.duration(of, m) }
+		all[prefix+selfName] = func(r *metricsReader, m *metricspb.Metric) error { return r.self(of, m) }
 		all[prefix+squaresName] = func(r *metricsReader, m *metricspb.Metric) error { return r.squares(of, m) }
 		for bit, s := range statistics {
 			all[prefix+s.name] = func(r *metricsReader, m *metricspb.Metric) error {
@@ -141,6 +142,7 @@ func newReaders() map[string]func(*metricsReader, *metricspb.Metric) error {
 const (
 	activeBit   = 29
 	durationBit = 30
+	selfBit     = 31
 	squaresBit  = 32 // and those of the further parts
 )
 

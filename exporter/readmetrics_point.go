@@ -80,6 +80,22 @@ func (r *metricsReader) duration(of pointsOf, m *metricspb.Metric) error {
 	return nil
 }
 
+// self reads the histograms of self times.
+func (r *metricsReader) self(of pointsOf, m *metricspb.Metric) error {
+	for _, point := range m.GetExponentialHistogram().GetDataPoints() {
+		s, _, err := r.series(of, point.GetTimeUnixNano(), point.GetAttributes(), selfBit)
+		if err != nil {
+			return err
+		}
+		h, err := histogram(point)
+		if err != nil {
+			return err
+		}
+		s.stats.SelfHistogram = &h
+	}
+	return nil
+}
+
 func histogram(point *metricspb.ExponentialHistogramDataPoint) (core.Histogram, error) {
 	switch {
 	case point.GetScale() != core.Scale:

@@ -13,6 +13,9 @@ import (
 type statisticsReader struct {
 	stats  core.Stats
 	packed []byte
+	// packedSelf is there if the self times are known one by one: selfKnown.
+	packedSelf []byte
+	selfKnown  bool
 }
 
 // readStatistics is the inverse of setStatistics, and with packing.outside of setOutside.
@@ -32,6 +35,9 @@ func readStatistics(span *tracepb.Span, p packing, budget *spanBudget) (core.Sta
 		return r.stats, nil
 	}
 	err := p.unpack(r.packed, &r.stats, budget)
+	if err == nil && r.selfKnown {
+		err = p.unpackSelf(r.packedSelf, &r.stats, budget)
+	}
 	return r.stats, err
 }
 
@@ -55,6 +61,9 @@ func (r *statisticsReader) attribute(kv *commonpb.KeyValue) (err error) {
 		s.Active, err = readInt(kv)
 	case attrPacked:
 		r.packed, err = readBytes(kv)
+	case attrPackedSelf:
+		r.selfKnown = true
+		r.packedSelf, err = readBytes(kv)
 	}
 	return err
 }

@@ -71,7 +71,7 @@ func linkedOnly(s *core.Snapshot) *core.Snapshot {
 	for i := range out.Blocks {
 		b := &out.Blocks[i].Stats
 		// What is not outside of the tree is read as the sum of the nodes.
-		if d := outsideOf(b, &sums[i]); inTree[i] && isNothing(&d) && b.Active == 0 {
+		if d := outsideOf(b, &sums[i]); inTree[i] && isNothing(&d, &sums[i]) && b.Active == 0 {
 			b.Slowest, b.LastError = sums[i].Slowest, sums[i].LastError
 		}
 	}
@@ -85,7 +85,7 @@ func fromNodes(s *core.Snapshot) *core.Snapshot {
 	sums, inTree := nodeSums(s)
 	for i := range out.Blocks {
 		b := &out.Blocks[i]
-		if d := outsideOf(&b.Stats, &sums[i]); inTree[i] && isNothing(&d) && b.Stats.Active == 0 {
+		if d := outsideOf(&b.Stats, &sums[i]); inTree[i] && isNothing(&d, &sums[i]) && b.Stats.Active == 0 {
 			b.Stats = sums[i]
 		}
 	}
@@ -190,6 +190,10 @@ func sample(t testing.TB) []*tracepb.Span {
 	}
 	require.Equal(t, []string{"profile", "t", "a", "b", "(outside the tree)", "pending"}, names)
 	return spans
+}
+
+func someBytes(data ...byte) *commonpb.AnyValue {
+	return &commonpb.AnyValue{Value: &commonpb.AnyValue_BytesValue{BytesValue: data}}
 }
 
 func withAttr(key string, value *commonpb.AnyValue) func(*tracepb.Span) {
@@ -299,6 +303,13 @@ func TestReadSpansRefuses(t *testing.T) {
 		{"packed ends", b, packedBytes(func(p []byte) []byte { return p[:len(p)-1] }), "it ends too early"},
 		{"packed goes on", b, packedBytes(func(p []byte) []byte { return append(p, 0) }), "it goes on after its end"},
 		{"bit after the end", b, packedBytes(func(p []byte) []byte { p[len(p)-1] |= 1; return p }), "it goes on after its end"},
+		{"self times as text", b, withAttr(attrPackedSelf, aText("1")), `attribute "otelprof.packed.self" is not of bytes`},
+		{"self times end", b, withAttr(attrPackedSelf, someBytes()), `attribute "otelprof.packed.self": it ends too early`},
+		{"self times go on", b, withAttr(attrPackedSelf, someBytes(0x80, 0)), `attribute "otelprof.packed.self": it goes on after its end`},
+		{"self times cut", b, withAttr(attrPackedSelf, someBytes(0x50)), "it ends too early"},
+		{"more self times than calls", b, withAttr(attrPackedSelf, someBytes(packing{}.packSelf(&core.Stats{
+			Count: 2, SelfHistogram: &core.Histogram{Zero: 2},
+		})...)), "1 observations, but 2 self times"},
 		{"packed without its link", a, func(s *tracepb.Span) { s.Links = nil }, "it does not fit to the links"},
 		{"link that is not packed", b, func(s *tracepb.Span) {
 			s.Links = []*tracepb.Span_Link{{TraceId: s.TraceId, SpanId: s.SpanId, Attributes: []*commonpb.KeyValue{{Key: attrExemplar, Value: aText(exemplarLastError)}}}}

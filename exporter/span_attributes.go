@@ -70,15 +70,20 @@ const (
 	exemplarLastError = "last_error"
 )
 
-// quantiles are shown from so many observations on that they can be another than the largest.
-var quantiles = [...]struct {
+// quantile is one that is shown from so many observations on that it can be another than the largest.
+type quantile struct {
 	key  string
 	q    float64
 	from uint64
-}{
+}
+
+var quantiles = [...]quantile{
 	{"otelprof.p50", 0.5, 2}, {"otelprof.p90", 0.9, 10}, {"otelprof.p95", 0.95, 20}, {"otelprof.p99", 0.99, 100},
 	{"otelprof.p99.9", 0.999, 1000},
 }
+
+// selfQuantiles are those of self times, where there is a histogram of these.
+var selfQuantiles = [...]quantile{{"otelprof.self.p50", 0.5, 2}, {"otelprof.self.p99", 0.99, 2}}
 
 // attributes makes protobuf attributes. It allocates them in chunks, because a large profile has hundreds of thousands,
 // and adds up their size.

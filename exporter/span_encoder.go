@@ -156,7 +156,7 @@ func (e *spanEncoder) findOutside() []int {
 	var list []int
 	for i := range s.Blocks {
 		e.outside[i] = outsideOf(&s.Blocks[i].Stats, &sums[i])
-		if !inTree[i] || e.outside[i].Active != 0 || !isNothing(&e.outside[i]) {
+		if !inTree[i] || e.outside[i].Active != 0 || !isNothing(&e.outside[i], &sums[i]) {
 			list = append(list, i)
 		}
 	}

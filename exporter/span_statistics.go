@@ -39,6 +39,9 @@ func (e *spanEncoder) setRest(span *tracepb.Span, s *core.Stats, outside bool) {
 	e.setLink(span, exemplarLastError, &s.LastError)
 	p := packing{start: startOf(e.window.profile), outside: outside}
 	e.add(span, e.bytes(attrPacked, p.pack(s)))
+	if s.SelfHistogram != nil {
+		e.add(span, e.bytes(attrPackedSelf, p.packSelf(s)))
+	}
 }
 
 // setSummary shows what a person wants to know of the sum of several sites.
@@ -84,6 +87,14 @@ func (a *attributes) setDistribution(span *tracepb.Span, s *core.Stats) {
 			a.add(span, a.int(q.key, wholeNumber(s.Quantile(q.q))))
 		}
 	}
+	if s.SelfHistogram == nil {
+		return
+	}
+	for _, q := range selfQuantiles {
+		if s.Count >= q.from {
+			a.add(span, a.int(q.key, wholeNumber(s.SelfQuantile(q.q))))
+		}
+	}
 }
 
 func wholeNumber(f float64) int64 {
@@ -122,20 +133,32 @@ func isSingle(s *core.Stats) bool {
 }
 
 // sameBucket reports whether the histogram follows from count and maximum: everything is in the maximum's bucket.
-func sameBucket(s *core.Stats) bool {
-	want := bucketOfAll(s)
-	return s.Histogram.Zero == want.Zero && slices.Equal(s.Histogram.Buckets(), want.Buckets())
+func sameBucket(s *core.Stats) bool { return sameHistogram(s.Histogram, bucketOfAll(s)) }
+
+func sameHistogram(a, b core.Histogram) bool {
+	return a.Zero == b.Zero && slices.Equal(a.Buckets(), b.Buckets())
 }
 
 // bucketOfAll returns the histogram of Count durations in the bucket of Max.
-func bucketOfAll(s *core.Stats) core.Histogram {
+func bucketOfAll(s *core.Stats) core.Histogram { return inOneBucket(s.Count, s.Max) }
+
+// inOneBucket returns the histogram of n durations in the bucket of d.
+func inOneBucket(n, d uint64) core.Histogram {
 	switch {
-	case s.Count == 0:
+	case n == 0:
 		return core.Histogram{}
-	case s.Max == 0:
-		return core.Histogram{Zero: s.Count}
+	case d == 0:
+		return core.Histogram{Zero: n}
 	}
-	return core.NewHistogram(0, []core.Bucket{{Index: int32(core.BucketIndex(s.Max)), Count: s.Count}})
+	return core.NewHistogram(0, []core.Bucket{{Index: int32(core.BucketIndex(d)), Count: n}})
+}
+
+// followingSelf returns the histogram of self times as it is at most sites, which call nothing or were called once.
+func followingSelf(s *core.Stats) core.Histogram {
+	if s.Count == 1 {
+		return inOneBucket(1, s.Self)
+	}
+	return s.Histogram
 }
 
 // squaresOfEqual returns the sum of the squares of Count durations of Max, or 0 where it does not fit.

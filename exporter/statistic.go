@@ -31,7 +31,7 @@ var statistics = []statistic{
 		func(s *core.Stats) *uint64 { return &s.Errors }),
 	saturating("time.total", nanosecond, "Time from start to end. That of a nested span is in that of every span around it too.",
 		func(s *core.Stats) *uint64 { return &s.Total }),
-	saturating("time.self", nanosecond, "Time that no local child covers: a sum, whose distribution is not known.",
+	saturating("time.self", nanosecond, "Time that no local child covers.",
 		func(s *core.Stats) *uint64 { return &s.Self }),
 	saturating("time.critical", nanosecond, "Time on the critical path of its trace, where critical paths are computed.",
 		func(s *core.Stats) *uint64 { return &s.Critical }).whereAny(),

@@ -25,9 +25,10 @@ type config struct {
 	callSite     CallSiteMode
 	callSiteSkip []string
 
-	selfTime   bool
-	callTree   bool
-	fastAccess bool
+	selfTime       bool
+	selfHistograms bool
+	callTree       bool
+	fastAccess     bool
 
 	normalizeNames bool
 	nameNormalizer func(string) string // nil: NormalizeName if normalizeNames

@@ -32,6 +32,7 @@ var everySetting = []spoken{
 	{"call_site", "WithCallSite", WithCallSite(CallSiteOff), "off", "off", "OFF"},
 	{"call_site_skip", "WithCallSiteSkip", WithCallSiteSkip("a.B"), "a.B", "[a.B]", "a.B,"},
 	{"self_time", "WithSelfTime", WithSelfTime(false), "false", "false", "0"},
+	{"self_histograms", "WithSelfHistograms", WithSelfHistograms(true), "true", "True", "yes"},
 	{"call_tree", "WithCallTree", WithCallTree(false), "false", "false", "off"},
 	{"fast_access", "WithFastAccess", WithFastAccess(false), "False", "false", "yes"},
 	{"normalize_names", "WithNormalizeNames", WithNormalizeNames(true), "true", "TRUE", "1"},

@@ -200,6 +200,7 @@ func TestExampleFiles(t *testing.T) {
 	require.Equal(t, "shop (development)", development.name)
 	require.Equal(t, CallSiteCallers, development.callSite)
 	require.Nil(t, development.normalizer())
+	require.True(t, development.selfHistograms)
 
 	require.Equal(t, "shop", production.name, "left to the environment")
 	require.NotNil(t, production.normalizer())

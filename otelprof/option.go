@@ -139,6 +139,16 @@ func WithSelfTime(on bool) Option {
 	})
 }
 
+// WithSelfHistograms says whether self times are kept in histograms too, so that quantiles of them are known, and not their
+// sum alone: in core.Stats.SelfHistogram, and as the metric otelprof.self. The default is false, because every site and node
+// then takes up to twice the memory, and its reports up to twice the bytes.
+func WithSelfHistograms(on bool) Option {
+	return optionFunc(func(c *config) error {
+		c.selfHistograms = on
+		return nil
+	})
+}
+
 // WithCallTree says whether the call tree is kept. The default is true. Without it snapshots have blocks but no
 // nodes, so that there is no flame graph, and every span costs less.
 func WithCallTree(on bool) Option {

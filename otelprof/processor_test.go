@@ -413,6 +413,39 @@ func TestWithoutSelfTimeAndTree(t *testing.T) {
 	}
 }
 
+// Self times are kept one by one where they are asked for: those of spans, of blocks, and of what is recorded at once.
+func TestWithSelfHistograms(t *testing.T) {
+	at := time.Unix(1_700_000_000, 0)
+	for _, options := range [][]otelprof.Option{nil, {otelprof.WithCallTree(false)}, statisticsOnly} {
+		for _, on := range []bool{false, true} {
+			p, tracer := profiled(t, append(options, otelprof.WithSelfHistograms(on))...)
+			for i := range 3 {
+				ctx, root := tracer.Start(context.Background(), "root", trace.WithTimestamp(at))
+				_, child := tracer.Start(ctx, "child", trace.WithTimestamp(at.Add(10)))
+				child.End(trace.WithTimestamp(at.Add(30)))
+				p.Block(ctx, "app", "block").End()
+				root.End(trace.WithTimestamp(at.Add(100 << i)))
+			}
+			s := check(t, p.Snapshot())
+			for _, b := range s.Blocks {
+				require.Equal(t, on, b.Stats.SelfHistogram != nil, "%v", b.Site)
+				if on {
+					require.Equal(t, b.Stats.Count, b.Stats.SelfHistogram.Count())
+				}
+			}
+			if root := total(s, "root"); on {
+				want := []float64{80, 180, 380} // the block took its time in other days
+				if root.Self == root.Total {
+					want = []float64{100, 200, 400} // self times are not measured
+				}
+				for i, q := range []float64{0, 0.5, 1} {
+					require.InEpsilon(t, want[i], root.SelfQuantile(q), 0.0055)
+				}
+			}
+		}
+	}
+}
+
 // The track is what the user's function says, also for spans that are open.
 func TestWithTrack(t *testing.T) {
 	p, tracer := profiled(t, otelprof.WithTrack(func(s sdktrace.ReadOnlySpan) string { return "track of " + s.Name() }))

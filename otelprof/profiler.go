@@ -57,12 +57,13 @@ func fromConfig(c config) (*Profiler, error) {
 	p.atOnce = p.direct && p.fast != nil && c.track == nil && c.callSite == CallSiteOff
 	var err error
 	p.agg, err = core.New(core.Config{
-		Name:     c.name,
-		Limits:   c.limits,
-		NoTree:   !c.callTree,
-		NoSelf:   !c.selfTime,
-		Describe: p.describe,
-		Disabled: func(track string) bool { return !c.trackEnabled(track) },
+		Name:           c.name,
+		Limits:         c.limits,
+		NoTree:         !c.callTree,
+		NoSelf:         !c.selfTime,
+		SelfHistograms: c.selfHistograms,
+		Describe:       p.describe,
+		Disabled:       func(track string) bool { return !c.trackEnabled(track) },
 	})
 	if err == nil {
 		p.SetEnabled(c.enabled)

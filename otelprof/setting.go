@@ -50,6 +50,7 @@ var settings = []setting{
 	},
 	list("call_site_skip", "prefixes of function names", func(c *config) *[]string { return &c.callSiteSkip }),
 	boolean("self_time", func(c *config) *bool { return &c.selfTime }),
+	boolean("self_histograms", func(c *config) *bool { return &c.selfHistograms }),
 	boolean("call_tree", func(c *config) *bool { return &c.callTree }),
 	boolean("fast_access", func(c *config) *bool { return &c.fastAccess }),
 	boolean("normalize_names", func(c *config) *bool { return &c.normalizeNames }),

@@ -283,11 +283,18 @@ func TestStichotrope22_NoAllocations(t *testing.T) {
 		"callers":    {otelprof.WithCallSite(otelprof.CallSiteCallers)},
 		"statistics": statisticsOnly,
 		"no tree":    {otelprof.WithCallTree(false)},
+		"self times": {otelprof.WithSelfHistograms(true)},
 		"off":        {otelprof.WithEnabled(false)},
 	} {
 		require.Equal(t, want, spans(newProfiler(t, options...)), name)
 	}
-	p, tracer := profiled(t)
+	for _, selfTimes := range []bool{false, true} {
+		requireBlocksWithoutAllocations(t, otelprof.WithSelfHistograms(selfTimes))
+	}
+}
+
+func requireBlocksWithoutAllocations(t *testing.T, options ...otelprof.Option) {
+	p, tracer := profiled(t, options...)
 	site := p.Site("app", "site")
 	ctx, span := tracer.Start(context.Background(), "around")
 	for name, f := range map[string]func(){

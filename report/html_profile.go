@@ -50,6 +50,8 @@ type pageBlock struct {
 	P90       float64       `json:"p90"`
 	P95       float64       `json:"p95"`
 	P99       float64       `json:"p99"`
+	SelfP50   *float64      `json:"selfP50,omitempty"`
+	SelfP99   *float64      `json:"selfP99,omitempty"`
 	Max       uint64        `json:"max"`
 	Bytes     uint64        `json:"bytes"`
 	Active    int64         `json:"active"`
@@ -142,6 +144,9 @@ func newPageBlock(b *core.Block) pageBlock {
 		Max: st.Max, Bytes: st.Bytes, Active: st.Active, Pending: b.Pending,
 		Slowest: newPageExemplar(st.Slowest), LastError: newPageExemplar(st.LastError),
 		Histogram: pageHistogram{Scale: d.Scale, Offset: d.Offset, Counts: append([]uint64{}, d.Counts...), Zero: d.Zero},
+	}
+	if st.SelfHistogram != nil {
+		p.SelfP50, p.SelfP99 = new(math.Round(st.SelfQuantile(0.5))), new(math.Round(st.SelfQuantile(0.99)))
 	}
 	if st.Count > 0 {
 		p.First, p.Last = pageTime(time.Unix(0, st.First)), pageTime(time.Unix(0, st.Last))

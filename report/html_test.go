@@ -115,6 +115,15 @@ func TestHTMLShowsServicesAndCriticalPaths(t *testing.T) {
 	require.Equal(t, []uint64{7}, p.Nodes.Critical)
 }
 
+func TestHTMLShowsQuantilesOfSelfTimes(t *testing.T) {
+	s := htmlSnapshot("p", []htmlSpan{{site: core.Site{Track: "t", Name: "n"}, calls: 1, share: 100}})
+	require.Nil(t, htmlData(t, htmlPage(t, s, HTMLOptions{})).Blocks[0].SelfP50, "they are not known")
+	stats := &s.Blocks[0].Stats
+	stats.SelfHistogram = &stats.Histogram
+	b := htmlData(t, htmlPage(t, s, HTMLOptions{})).Blocks[0]
+	require.Equal(t, []float64{b.P50, b.P99}, []float64{*b.SelfP50, *b.SelfP99})
+}
+
 func TestHTMLShowsPendingSpansUnderARootOfTheirOwn(t *testing.T) {
 	s := htmlSnapshot("p", []htmlSpan{{site: core.Site{Track: "t", Name: "n"}, calls: 1, share: 100}})
 	s.Blocks[0].Pending = 1

@@ -32,7 +32,7 @@ type JSONOptions struct {
 //	                 of a block), stats
 //
 // stats are count, errors, error_rate, total_ns, self_ns, critical_ns (not there where it is 0), mean_ns, stddev_ns, min_ns, max_ns, p50_ns, p90_ns,
-// p95_ns, p99_ns, p999_ns, bytes, active, first, last (RFC 3339 or null), and slowest and last_error: null or
+// p95_ns, p99_ns, p999_ns, self_p50_ns and self_p99_ns (there only where self times are known one by one), bytes, active, first, last (RFC 3339 or null), and slowest and last_error: null or
 // trace_id, span_id (both in hex), duration_ns, time, sampled. A histogram has its scale, zero_count and buckets[]:
 // index, upper_ns (the largest duration in the bucket) and count.
 //
@@ -113,6 +113,8 @@ type jsonStats struct {
 	P95NS     float64       `json:"p95_ns"`
 	P99NS     float64       `json:"p99_ns"`
 	P999NS    float64       `json:"p999_ns"`
+	SelfP50NS *float64      `json:"self_p50_ns,omitempty"`
+	SelfP99NS *float64      `json:"self_p99_ns,omitempty"`
 	Bytes     uint64        `json:"bytes"`
 	Active    int64         `json:"active"`
 	First     *string       `json:"first"`
@@ -184,6 +186,9 @@ func newJSONStats(s *core.Stats) jsonStats {
 		P50NS: s.Quantile(0.5), P90NS: s.Quantile(0.9), P95NS: s.Quantile(0.95), P99NS: s.Quantile(0.99),
 		P999NS: s.Quantile(0.999), Bytes: s.Bytes, Active: s.Active,
 		Slowest: newJSONExemplar(s.Slowest), LastError: newJSONExemplar(s.LastError),
+	}
+	if s.SelfHistogram != nil {
+		j.SelfP50NS, j.SelfP99NS = new(s.SelfQuantile(0.5)), new(s.SelfQuantile(0.99))
 	}
 	if s.Count > 0 {
 		j.First, j.Last = jsonMoment(time.Unix(0, s.First)), jsonMoment(time.Unix(0, s.Last))

@@ -68,19 +68,21 @@ type (
 	}
 	jsonStats struct {
 		Count, Errors, Bytes uint64
-		ErrorRate            float64 `json:"error_rate"`
-		Total                uint64  `json:"total_ns"`
-		Self                 uint64  `json:"self_ns"`
-		Critical             uint64  `json:"critical_ns"`
-		Mean                 float64 `json:"mean_ns"`
-		StdDev               float64 `json:"stddev_ns"`
-		Min                  uint64  `json:"min_ns"`
-		Max                  uint64  `json:"max_ns"`
-		P50                  float64 `json:"p50_ns"`
-		P90                  float64 `json:"p90_ns"`
-		P95                  float64 `json:"p95_ns"`
-		P99                  float64 `json:"p99_ns"`
-		P999                 float64 `json:"p999_ns"`
+		ErrorRate            float64  `json:"error_rate"`
+		Total                uint64   `json:"total_ns"`
+		Self                 uint64   `json:"self_ns"`
+		Critical             uint64   `json:"critical_ns"`
+		Mean                 float64  `json:"mean_ns"`
+		StdDev               float64  `json:"stddev_ns"`
+		Min                  uint64   `json:"min_ns"`
+		Max                  uint64   `json:"max_ns"`
+		P50                  float64  `json:"p50_ns"`
+		P90                  float64  `json:"p90_ns"`
+		P95                  float64  `json:"p95_ns"`
+		P99                  float64  `json:"p99_ns"`
+		P999                 float64  `json:"p999_ns"`
+		SelfP50              *float64 `json:"self_p50_ns"`
+		SelfP99              *float64 `json:"self_p99_ns"`
 		Active               int64
 		First, Last          *string
 		Slowest              *jsonExemplar
@@ -142,6 +144,11 @@ func checkJSONStats(t *testing.T, want core.Stats, got jsonStats) {
 	for q, v := range map[float64]float64{.5: got.P50, .9: got.P90, .95: got.P95, .99: got.P99, .999: got.P999} {
 		require.Equal(t, want.Quantile(q), v)
 	}
+	require.Equal(t, want.SelfHistogram != nil, got.SelfP50 != nil && got.SelfP99 != nil)
+	require.Equal(t, want.SelfHistogram == nil, got.SelfP50 == nil && got.SelfP99 == nil)
+	if got.SelfP50 != nil {
+		require.Equal(t, []float64{want.SelfQuantile(0.5), want.SelfQuantile(0.99)}, []float64{*got.SelfP50, *got.SelfP99})
+	}
 	require.Equal(t, want.Active, got.Active)
 	require.Equal(t, want.Count > 0, got.First != nil && got.Last != nil)
 	for _, e := range []struct {
@@ -181,6 +188,17 @@ func TestJSONArraysAreNeverNull(t *testing.T) {
 			walk("", v)
 		}
 	}
+}
+
+func TestJSONShowsQuantilesOfSelfTimes(t *testing.T) {
+	s := shop()
+	require.NotContains(t, string(readJSON(t, s, report.JSONOptions{}, new(jsonReport))), "self_p50_ns", "they are not known")
+	stats := &s.Blocks[0].Stats
+	stats.SelfHistogram = &stats.Histogram
+	var r jsonReport
+	readJSON(t, s, report.JSONOptions{}, &r)
+	checkJSONStats(t, *stats, r.Tracks[0].Blocks[0].Stats)
+	require.InEpsilon(t, stats.Quantile(0.99), *r.Tracks[0].Blocks[0].Stats.SelfP99, 1e-9)
 }
 
 func TestJSONKeepsAllDigits(t *testing.T) {

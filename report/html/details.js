@@ -60,6 +60,7 @@ function statistics(profile, block) {
     ["p95", ...time(block.p95)],
     ["p99", ...time(block.p99)],
     ["Max", ...time(block.max)],
+    ...(block.selfP50 === undefined ? [] : [["Self p50", ...time(block.selfP50)], ["Self p99", ...time(block.selfP99)]]),
     ["Active now", formatCount(block.active)],
   ];
   if (block.bytes > 0) rows.push(["Bytes", formatBytes(block.bytes)]);
