@@ -65,6 +65,39 @@ func sums(s *core.Snapshot) map[string][6]uint64 {
 	return all
 }
 
+// selfTimes are the self times of the blocks that have them one by one.
+func selfTimes(s *core.Snapshot) map[string][]core.Bucket {
+	all := map[string][]core.Bucket{}
+	for _, b := range s.Blocks {
+		if h := b.Stats.SelfHistogram; h != nil {
+			all[b.Site.Name] = append(h.Buckets(), core.Bucket{Count: h.Zero})
+		}
+	}
+	return all
+}
+
+// What a process keeps of its self times is passed on with the rest, and what it does not is not made up.
+func TestSelfTimesArePassedOn(t *testing.T) {
+	for _, temporality := range []metricdata.Temporality{metricdata.DeltaTemporality, metricdata.CumulativeTemporality} {
+		for seed, want := range map[uint64]int{6: 2, 7: 0} {
+			k := &taken{}
+			s := New(k, Options{})
+			p := profilestest.New(t, seed, temporality)
+			take(t, s, p.Work())
+			take(t, s, p.Work())
+			require.Len(t, selfTimes(k.profile(t)), want)
+			require.Equal(t, selfTimes(p.Snapshot()), selfTimes(k.profile(t)))
+
+			direct := &taken{}
+			for _, request := range profilestest.Spans(t, p.Snapshot()) {
+				_, err := direct.Ingest(t.Context(), request)
+				require.NoError(t, err)
+			}
+			require.Equal(t, selfTimes(p.Snapshot()), selfTimes(direct.profile(t)))
+		}
+	}
+}
+
 func take(t *testing.T, s *Sink, request []byte) {
 	t.Helper()
 	result, err := s.Ingest(t.Context(), request)

@@ -51,11 +51,11 @@ type Process struct {
 // Snapshot returns the profile as the process sees it.
 func (p *Process) Snapshot() *core.Snapshot { return p.agg.Snapshot() }
 
-// New returns a process with the name shop, which does what the seed says.
+// New returns a process with the name shop, which does what the seed says. It keeps its self times if that is even.
 func New(t *testing.T, seed uint64, temporality metricdata.Temporality) *Process {
 	p := &Process{t: t, wire: &wire{}, random: rand.New(rand.NewPCG(seed, 0))}
 	var err error
-	p.agg, err = core.New(core.Config{Name: "shop"})
+	p.agg, err = core.New(core.Config{Name: "shop", SelfHistograms: seed%2 == 0})
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -67,11 +67,17 @@ func (c *profileCache) use(key uint64) {
 // buckets counts those of a snapshot. What is merged lets go of what it was merged from when its buckets are looked at.
 func buckets(s *core.Snapshot) (n int) {
 	count := func(core.Bucket) bool { n++; return true }
+	both := func(s *core.Stats) {
+		s.Histogram.All(count)
+		if s.SelfHistogram != nil {
+			s.SelfHistogram.All(count)
+		}
+	}
 	for i := range s.Blocks {
-		s.Blocks[i].Stats.Histogram.All(count)
+		both(&s.Blocks[i].Stats)
 	}
 	for i := range s.Nodes {
-		s.Nodes[i].Stats.Histogram.All(count)
+		both(&s.Nodes[i].Stats)
 	}
 	return n
 }
