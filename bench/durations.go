@@ -27,10 +27,10 @@ type stock struct {
 	labels []*core.Label
 }
 
-func newStock(sites int) (*stock, error) {
+func newStock(sites int, selfHistograms bool) (*stock, error) {
 	limits := core.DefaultLimits()
 	limits.MaxSites, limits.MaxNodes, limits.MaxActive = max(limits.MaxSites, 2*sites), max(limits.MaxNodes, 2*sites), 1<<20
-	a, err := core.New(core.Config{Limits: limits})
+	a, err := core.New(core.Config{Limits: limits, SelfHistograms: selfHistograms})
 	if err != nil {
 		return nil, fmt.Errorf("making an aggregator: %w", err)
 	}

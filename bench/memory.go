@@ -17,15 +17,21 @@ three decades are what a busy site has, from 1 ms to 1 s, say. A site has one no
 	}
 	sites := table{header: []string{"a site after 1 000 000 observations", "decades", "bytes"}}
 	observations := b.size(1_000_000)
-	for _, contended := range []bool{false, true} {
+	for _, k := range []struct {
+		name                      string
+		contended, selfHistograms bool
+	}{
+		{stripes(false), false, false}, {stripes(true), true, false},
+		{stripes(false) + ", histograms of self times too", false, true},
+	} {
 		for _, decades := range []int{1, 3, 6} {
-			b.say("%d decades, contended: %t", decades, contended)
-			size, err := siteSize(observations, decades, contended)
+			b.say("%d decades, %s", decades, k.name)
+			size, err := siteSize(observations, decades, k.contended, k.selfHistograms)
 			if err != nil {
 				return chapter{}, err
 			}
-			sites.add(stripes(contended), strconv.Itoa(decades), bytes(size))
-			if decades == 3 && !contended {
+			sites.add(k.name, strconv.Itoa(decades), bytes(size))
+			if decades == 3 && !k.contended && !k.selfHistograms {
 				c.targets = append(c.targets, atMost("memory of a site after 1 000 000 observations, durations over 3 decades", 4096, size, bytes))
 			}
 		}
@@ -38,16 +44,16 @@ three decades are what a busy site has, from 1 ms to 1 s, say. A site has one no
 }
 
 // siteSize returns how many bytes a site retains.
-func siteSize(observations, decades int, contended bool) (float64, error) {
+func siteSize(observations, decades int, contended, selfHistograms bool) (float64, error) {
 	const sites = 16
 	values := durations(decades)
-	s, err := newStock(0)
+	s, err := newStock(0, selfHistograms)
 	if err != nil {
 		return 0, err
 	}
 	size := retained(func() {
 		var filled *stock
-		filled, err = newStock(sites)
+		filled, err = newStock(sites, selfHistograms)
 		if err == nil {
 			s.labels, s.Aggregator = filled.labels, filled.Aggregator
 			s.fill(observations, values, contended)
@@ -61,7 +67,7 @@ func siteSize(observations, decades int, contended bool) (float64, error) {
 // openSpanSize returns how many bytes an open span retains, beside the span itself, which belongs to the SDK.
 func openSpanSize(traces int) (float64, error) {
 	const perTrace = 15
-	s, err := newStock(0)
+	s, err := newStock(0, false)
 	if err != nil {
 		return 0, err
 	}

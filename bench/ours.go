@@ -17,6 +17,8 @@ type stage struct {
 const (
 	statisticsOnly = "statistics only"
 	everything     = "+ call site: everything"
+	// selfHistograms is what is off unless it is asked for.
+	selfHistograms = "+ histograms of self times"
 )
 
 var stages = []stage{
@@ -26,6 +28,7 @@ var stages = []stage{
 	{"+ self time", []otelprof.Option{otelprof.WithCallTree(false), otelprof.WithCallSite(otelprof.CallSiteOff)}},
 	{"+ call tree", []otelprof.Option{otelprof.WithCallSite(otelprof.CallSiteOff)}},
 	{everything, nil},
+	{selfHistograms, []otelprof.Option{otelprof.WithSelfHistograms(true)}},
 }
 
 // accesses are the two ways in which the profiler reads the SDK's spans.

@@ -30,7 +30,7 @@ how much the first one after a snapshot takes longer than the second.`,
 		{100, 1, false}, {1000, 1, false}, {10_000, 1, false},
 		{100, 3, false}, {1000, 3, false}, {1000, 3, true},
 	} {
-		s, err := newStock(b.size(k.sites))
+		s, err := newStock(b.size(k.sites), false)
 		if err != nil {
 			return chapter{}, err
 		}
