@@ -51,4 +51,11 @@
 //
 // [WithFamilies] selects the names: those of this project, which [ReadMetrics] turns back into the profile, or those that
 // dashboards for the spanmetrics connector, Jaeger or Tempo expect.
+//
+// # Self times
+//
+// Of self times there is the exact sum: otelprof.self on spans, otelprof.time.self among the metrics. A profile that keeps
+// them one by one, which takes up to twice the memory (otelprof.WithSelfHistograms), has them as histograms too: as
+// the metric otelprof.self, and traces.span.metrics.self or traces_spanmetrics_self in the other families, and on spans
+// as otelprof.self.p50 and .p99. Both are read back exactly.
 package exporter

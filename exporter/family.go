@@ -23,7 +23,7 @@ const (
 	//	otelprof.time.total         monotonic sum of the durations
 	//	otelprof.time.self          monotonic sum of the self times
 	//	otelprof.self               exponential histogram of the self times, without exemplars; only where the profile keeps
-	//	                            them one by one (otelprof.WithSelfHistograms, docs/adr/005)
+	//	                            them one by one (otelprof.WithSelfHistograms, docs/adr/011)
 	//	otelprof.time.critical      monotonic sum; only where critical paths are computed
 	//	otelprof.calls.unsampled    monotonic sum in 1024ths; only where spans say with which probability they were sampled
 	//	otelprof.bytes              monotonic sum; only where the code said how many it processed
