@@ -124,6 +124,7 @@ func TestJaegerHasRawSpansAndProfile(t *testing.T) {
 	profile := webshop(t, "300", "--sample", "1", "--otlp", jaeger.otlp, "--tracks-interval", "1h")
 	require.ElementsMatch(t, []string{"webshop", "webshop-profile"}, jaeger.services(t))
 	require.Greater(t, profile.Counters.Spans, uint64(1000))
+	require.NotNil(t, profile.Blocks[0].Stats.SelfHistogram)
 
 	for _, raw := range []bool{true, false} {
 		windows, err := exporter.ReadSpans(jaeger.traces(t, "webshop-profile", raw))

@@ -26,7 +26,7 @@ type traffic struct {
 }
 
 func newTraffic(t testing.TB) *traffic {
-	p, err := otelprof.New(otelprof.WithName("shop"))
+	p, err := otelprof.New(otelprof.WithName("shop"), otelprof.WithSelfHistograms(true))
 	require.NoError(t, err)
 	provider := sdktrace.NewTracerProvider(p.TracerProviderOptions(sdktrace.TraceIDRatioBased(0.5))...)
 	t.Cleanup(func() { require.NoError(t, provider.Shutdown(context.Background())) })
@@ -68,5 +68,8 @@ func requireSameProfile(t testing.TB, want, got *core.Snapshot) {
 // plain makes equal what says the same: a histogram may be kept in different ways.
 func plain(s core.Stats) core.Stats {
 	s.Histogram = core.NewHistogram(s.Histogram.Zero, s.Histogram.Buckets())
+	if h := s.SelfHistogram; h != nil {
+		s.SelfHistogram = new(core.NewHistogram(h.Zero, h.Buckets()))
+	}
 	return s
 }
