@@ -1,8 +1,6 @@
 package exporter
 
 import (
-	"math/bits"
-
 	"github.com/stichotrope/stichotrope-go/core"
 )
 
@@ -106,9 +104,7 @@ func outsideOf(block, nodes *core.Stats) core.Stats {
 	d.Critical -= nodes.Critical
 	d.Unsampled -= nodes.Unsampled
 	d.Bytes -= nodes.Bytes
-	var borrow uint64
-	d.SumSquares.Lo, borrow = bits.Sub64(block.SumSquares.Lo, nodes.SumSquares.Lo, 0)
-	d.SumSquares.Hi, _ = bits.Sub64(block.SumSquares.Hi, nodes.SumSquares.Hi, borrow)
+	d.SumSquares = sub128(block.SumSquares, nodes.SumSquares)
 	minus := func(a, b uint64) uint64 { return a - b }
 	d.Histogram = combine(block.Histogram, nodes.Histogram, minus)
 	if block.SelfHistogram != nil {
@@ -135,9 +131,7 @@ func withOutside(nodes, outside *core.Stats) core.Stats {
 	d.Critical += nodes.Critical
 	d.Unsampled += nodes.Unsampled
 	d.Bytes += nodes.Bytes
-	var carry uint64
-	d.SumSquares.Lo, carry = bits.Add64(nodes.SumSquares.Lo, outside.SumSquares.Lo, 0)
-	d.SumSquares.Hi, _ = bits.Add64(nodes.SumSquares.Hi, outside.SumSquares.Hi, carry)
+	d.SumSquares, _ = add128(nodes.SumSquares, outside.SumSquares)
 	plus := func(a, b uint64) uint64 { return a + b }
 	d.Histogram = combine(nodes.Histogram, outside.Histogram, plus)
 	if outside.SelfHistogram != nil {

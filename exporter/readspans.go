@@ -137,11 +137,12 @@ func (t *profileTrace) add(p profileSpan) {
 
 // read puts the profile together.
 func (t *profileTrace) read(budget *spanBudget) (*core.Snapshot, error) {
-	s, err := t.window()
+	s, version, err := t.window()
 	if err != nil {
 		return nil, err
 	}
-	r := &treeReader{trace: t, budget: budget, start: startOf(s), blocks: map[core.Site]*core.Block{}, apart: map[core.Site]bool{}}
+	r := &treeReader{trace: t, budget: budget, packing: packingIn(s), blocks: map[core.Site]*core.Block{}, apart: map[core.Site]bool{}}
+	r.packing.old = version == oldFormatVersion
 	if err := r.read(); err != nil {
 		return nil, err
 	}
@@ -159,35 +160,35 @@ func (t *profileTrace) read(budget *spanBudget) (*core.Snapshot, error) {
 }
 
 // window reads the window's span.
-func (t *profileTrace) window() (*core.Snapshot, error) {
+func (t *profileTrace) window() (s *core.Snapshot, version int64, err error) {
 	at := -1
 	for i := range t.spans {
 		if t.spans[i].role != roleWindow {
 			continue
 		}
 		if at >= 0 {
-			return nil, errors.New("there are two windows in it")
+			return nil, 0, errors.New("there are two windows in it")
 		}
 		at = i
 	}
 	if at < 0 {
-		return nil, errors.New("the span of the window is missing")
+		return nil, 0, errors.New("the span of the window is missing")
 	}
 	w := windowReader{out: &core.Snapshot{}}
 	for _, kv := range t.spans[at].Attributes {
 		if err := w.attribute(kv); err != nil {
-			return nil, fmt.Errorf("window: %w", err)
+			return nil, 0, fmt.Errorf("window: %w", err)
 		}
 	}
 	switch {
-	case w.version != formatVersion:
-		return nil, fmt.Errorf("version is %d, want %d", w.version, formatVersion)
+	case w.version != formatVersion && w.version != oldFormatVersion:
+		return nil, 0, fmt.Errorf("version is %d, want %d or %d", w.version, oldFormatVersion, formatVersion)
 	case w.scale != core.Scale:
-		return nil, fmt.Errorf("scale of the histograms is %d, want %d", w.scale, core.Scale)
+		return nil, 0, fmt.Errorf("scale of the histograms is %d, want %d", w.scale, core.Scale)
 	case w.spans != int64(len(t.spans)):
-		return nil, fmt.Errorf("it has %d spans of the profile, want %d", len(t.spans), w.spans)
+		return nil, 0, fmt.Errorf("it has %d spans of the profile, want %d", len(t.spans), w.spans)
 	}
-	return w.out, nil
+	return w.out, w.version, nil
 }
 
 // checkDepth refuses paths that are too long. Parents stand before their children.

@@ -1,9 +1,11 @@
 package exporter
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -162,6 +164,23 @@ func TestReadSpansOfSeveralWindows(t *testing.T) {
 	requireSameProfile(t, linkedOnly(second), got[1])
 }
 
+// What version 1 wrote is read as what it was.
+func TestReadSpansOfVersion1(t *testing.T) {
+	data, err := os.ReadFile("testdata/spans-1.binpb")
+	require.NoError(t, err)
+	var traces tracepb.TracesData
+	require.NoError(t, proto.Unmarshal(data, &traces))
+	got, err := ReadSpans(traces.ResourceSpans)
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	data, err = os.ReadFile("testdata/spans-1.otelprof")
+	require.NoError(t, err)
+	want, err := core.Decode(bytes.NewReader(data), core.DecodeLimits{})
+	require.NoError(t, err)
+	requireSameProfile(t, want, got[0])
+	requireRoundTrip(t, want, rand.New(rand.NewPCG(1, 1)))
+}
+
 // sample returns the spans of a small profile: the window, the track and the path a, b, with something outside.
 func sample(t testing.TB) []*tracepb.Span {
 	a, err := core.New(core.Config{Name: "shop"})
@@ -225,15 +244,15 @@ func packedBytes(change func([]byte) []byte) func(*tracepb.Span) {
 	}
 }
 
-// repacked changes the statistics of a node and packs them again.
-func repacked(change func(*core.Stats)) func(*tracepb.Span) {
+// repacked changes the statistics of a node in a window and packs them again.
+func repacked(window *packing, change func(*core.Stats)) func(*tracepb.Span) {
 	return func(span *tracepb.Span) {
-		s, err := readStatistics(span, packing{}, &spanBudget{buckets: 99})
+		s, err := readStatistics(span, *window, &spanBudget{buckets: 99})
 		if err != nil {
 			panic(err)
 		}
 		change(&s)
-		packedBytes(func([]byte) []byte { return packing{}.pack(&s) })(span)
+		packedBytes(func([]byte) []byte { return window.pack(&s) })(span)
 	}
 }
 
@@ -263,6 +282,7 @@ func TestReadSpansRefuses(t *testing.T) {
 			}
 		}
 	}
+	var window packing
 	below := func(id byte) func(*tracepb.Span) {
 		return func(span *tracepb.Span) { span.ParentSpanId = []byte{0, 0, 0, 0, 0, 0, 0, id} }
 	}
@@ -278,7 +298,7 @@ func TestReadSpansRefuses(t *testing.T) {
 		{"other trace", b, func(s *tracepb.Span) { s.TraceId = []byte("0123456789abcdef") }, "the span of the window is missing"},
 		{"no window", root, withAttr(attrRole, aText("unknown")), "the span of the window is missing"},
 		{"two windows", group, withAttr(attrRole, aText(roleWindow)), "there are two windows in it"},
-		{"later version", root, withAttr(attrVersion, anInt(2)), "version is 2, want 1"},
+		{"later version", root, withAttr(attrVersion, anInt(3)), "version is 3, want 1 or 2"},
 		{"other scale", root, withAttr(attrScale, anInt(5)), "scale of the histograms is 5, want 6"},
 		{"missing spans", root, withAttr(attrSpans, anInt(7)), "it has 6 spans of the profile, want 7"},
 		{"time as text", root, withAttr(attrStart, aText("1")), `window: attribute "otelprof.start" is not an integer`},
@@ -296,7 +316,7 @@ func TestReadSpansRefuses(t *testing.T) {
 		{"duplicate", b, both(below(2), func(s *tracepb.Span) { s.Name = "a" }), "a duplicate of its sibling"},
 		{"count as text", b, withAttr(attrCount, aText("1")), `attribute "otelprof.count" is not an integer`},
 		{"more errors than calls", b, withAttr(attrErrors, anInt(2)), "2 errors in 1 observations"},
-		{"too large a count", b, withAttr(attrCount, anInt(3)), "a total of 50 ns in 3 observations"},
+		{"too large a count", b, withAttr(attrCount, anInt(3)), `span 0000000000000004 ("b"): attribute "otelprof.packed"`},
 		{"packed as text", b, withAttr(attrPacked, aText("1")), `attribute "otelprof.packed" is not of bytes`},
 		{"packed is missing", b, without(attrPacked), `attribute "otelprof.packed": it is missing`},
 		{"packed outside is missing", outside, without(attrPacked), "it is missing"},
@@ -314,14 +334,14 @@ func TestReadSpansRefuses(t *testing.T) {
 		{"link that is not packed", b, func(s *tracepb.Span) {
 			s.Links = []*tracepb.Span_Link{{TraceId: s.TraceId, SpanId: s.SpanId, Attributes: []*commonpb.KeyValue{{Key: attrExemplar, Value: aText(exemplarLastError)}}}}
 		}, "it does not fit to the links"},
-		{"bucket out of range", b, repacked(func(s *core.Stats) { s.Histogram = core.NewHistogram(0, []core.Bucket{{Index: 9000, Count: 1}}) }), "bucket index 9000"},
-		{"bucket far out of range", b, repacked(func(s *core.Stats) {
+		{"bucket out of range", b, repacked(&window, func(s *core.Stats) { s.Histogram = core.NewHistogram(0, []core.Bucket{{Index: 9000, Count: 1}}) }), "bucket index 9000"},
+		{"bucket far out of range", b, repacked(&window, func(s *core.Stats) {
 			s.Histogram = core.NewHistogram(0, []core.Bucket{{Index: math.MaxInt32, Count: 1}})
 		}), "bucket 33128"},
-		{"bucket beyond", b, repacked(func(s *core.Stats) {
+		{"bucket beyond", b, repacked(&window, func(s *core.Stats) {
 			s.Histogram = core.NewHistogram(0, []core.Bucket{{Index: 9, Count: 1}, {Index: math.MaxInt32, Count: 1}})
 		}), "bucket 32776"},
-		{"first after last", b, repacked(func(s *core.Stats) { s.First = s.Last + 1 }), "the earliest start is after the latest end"},
+		{"first after last", b, repacked(&window, func(s *core.Stats) { s.First = s.Last + 1 }), "the earliest start is after the latest end"},
 		{"link without ids", a, func(s *tracepb.Span) { s.Links[0].SpanId = nil }, "an exemplar has no usable ids"},
 		{"link with a number", a, func(s *tracepb.Span) { s.Links[0].Attributes[0].Value = anInt(1) }, "is not a string"},
 		{"outside without a site", outside, withAttr(attrTrack, anInt(1)), "is not a string"},
@@ -333,6 +353,11 @@ func TestReadSpansRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			spans := sample(t)
+			traces, err := tracesOf([]*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: spans}}}})
+			require.NoError(t, err)
+			profile, _, err := traces[0].window()
+			require.NoError(t, err)
+			window = packingIn(profile)
 			c.change(spans[c.span])
 			got, err := ReadSpans([]*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: spans}}}})
 			require.ErrorContains(t, err, c.want)

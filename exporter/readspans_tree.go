@@ -11,10 +11,9 @@ import (
 
 // treeReader reads the nodes and blocks of one trace.
 type treeReader struct {
-	trace  *profileTrace
-	budget *spanBudget
-	// start is that of the window in Unix nanoseconds.
-	start int64
+	trace   *profileTrace
+	budget  *spanBudget
+	packing packing
 	// branches are the nodes; blocks get their statistics at the end, until then those of outside spans.
 	branches []branch
 	blocks   map[core.Site]*core.Block
@@ -55,7 +54,7 @@ func (r *treeReader) node(p *profileSpan, at []int) error {
 	if err != nil {
 		return err
 	}
-	stats, err := readStatistics(p.Span, packing{start: r.start}, r.budget)
+	stats, err := readStatistics(p.Span, r.packing, r.budget)
 	if err != nil {
 		return err
 	}
@@ -88,7 +87,9 @@ func (r *treeReader) outside(p *profileSpan) error {
 		return errors.New("its site has another such span")
 	}
 	r.apart[site] = true
-	b.Stats, err = readStatistics(p.Span, packing{start: r.start, outside: true}, r.budget)
+	outside := r.packing
+	outside.outside = true
+	b.Stats, err = readStatistics(p.Span, outside, r.budget)
 	return err
 }
 

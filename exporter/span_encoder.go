@@ -12,7 +12,9 @@ import (
 
 const (
 	// formatVersion changes when readers of this version would misunderstand what is written.
-	formatVersion = 1
+	formatVersion = 2
+	// oldFormatVersion is read too.
+	oldFormatVersion = 1
 
 	windowName  = "profile"
 	outsideName = "(outside the tree)"

@@ -3,7 +3,6 @@ package exporter
 import (
 	"bytes"
 	"math"
-	"math/bits"
 	"slices"
 
 	"github.com/stichotrope/stichotrope-go/core"
@@ -37,7 +36,8 @@ func (e *spanEncoder) setOutside(span *tracepb.Span, d core.Stats) {
 func (e *spanEncoder) setRest(span *tracepb.Span, s *core.Stats, outside bool) {
 	e.setLink(span, exemplarSlowest, &s.Slowest)
 	e.setLink(span, exemplarLastError, &s.LastError)
-	p := packing{start: startOf(e.window.profile), outside: outside}
+	p := packingIn(e.window.profile)
+	p.outside = outside
 	e.add(span, e.bytes(attrPacked, p.pack(s)))
 	if s.SelfHistogram != nil {
 		e.add(span, e.bytes(attrPackedSelf, p.packSelf(s)))
@@ -163,20 +163,9 @@ func followingSelf(s *core.Stats) core.Histogram {
 
 // squaresOfEqual returns the sum of the squares of Count durations of Max, or 0 where it does not fit.
 func squaresOfEqual(s *core.Stats) core.Uint128 {
-	hi, lo := bits.Mul64(s.Max, s.Max)
-	carry, lo := bits.Mul64(lo, s.Count)
-	over, hi := bits.Mul64(hi, s.Count)
-	hi, overflow := bits.Add64(hi, carry, 0)
-	if over+overflow > 0 {
+	sum, over := addTimes(core.Uint128{}, square(s.Max), s.Count)
+	if over {
 		return core.Uint128{}
 	}
-	return core.Uint128{Hi: hi, Lo: lo}
-}
-
-// lengthOf returns the number of bits of n.
-func lengthOf(n core.Uint128) int {
-	if n.Hi > 0 {
-		return 64 + bits.Len64(n.Hi)
-	}
-	return bits.Len64(n.Lo)
+	return sum
 }
