@@ -1,14 +1,18 @@
 package exporter
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/stichotrope/stichotrope-go/core"
 )
@@ -121,13 +125,18 @@ func TestPicture(t *testing.T) {
 	s := a.Snapshot()
 	s.Start, s.End = time.Unix(100, 0), time.Unix(100, 200)
 	spans, _ := encodeWindow(&window{profile: s}, core.TraceID{1}, 1)
-	depth := map[string]int{}
+	slices.SortStableFunc(spans, func(x, y *tracepb.Span) int { return cmp.Compare(x.StartTimeUnixNano, y.StartTimeUnixNano) })
 	var b strings.Builder
-	for _, x := range spans {
-		d := depth[string(x.ParentSpanId)]
-		depth[string(x.SpanId)] = d + 1
-		fmt.Fprintf(&b, "%s%s %d-%d %v\n", strings.Repeat("  ", d), x.Name, x.StartTimeUnixNano-100e9, x.EndTimeUnixNano-100e9, x.GetStatus().GetCode())
+	var drawBelow func(depth int, parent []byte)
+	drawBelow = func(depth int, parent []byte) {
+		for _, x := range spans {
+			if bytes.Equal(x.ParentSpanId, parent) {
+				fmt.Fprintf(&b, "%s%s %d-%d %v\n", strings.Repeat("  ", depth), x.Name, x.StartTimeUnixNano-100e9, x.EndTimeUnixNano-100e9, x.GetStatus().GetCode())
+				drawBelow(depth+1, x.SpanId)
+			}
+		}
 	}
+	drawBelow(0, nil)
 	require.Equal(t, strings.TrimPrefix(`
 profile 0-205 STATUS_CODE_ERROR
   http 0-185 STATUS_CODE_UNSET

@@ -89,7 +89,7 @@ func TestSelfTimesThatAreNotKept(t *testing.T) {
 		require.Nil(t, find(got, name), name)
 	}
 	require.EqualValues(t, 30e6, total(values(t, got, "otelprof.time.self")))
-	spans, _ := encodeWindow(&window{profile: a.Snapshot()}, core.TraceID{1}, 1)
+	spans, _ := encodeWindow(&window{profile: a.Snapshot(), detailed: 2}, core.TraceID{1}, 1)
 	for _, span := range spans {
 		require.Empty(t, selfAttributes(span))
 	}
@@ -99,7 +99,7 @@ func TestSelfTimesThatAreNotKept(t *testing.T) {
 func TestSelfTimesOnSpans(t *testing.T) {
 	a, record := parentAndChild(t, true)
 	record(3)
-	spans, _ := encodeWindow(&window{profile: a.Snapshot()}, core.TraceID{1}, 1)
+	spans, _ := encodeWindow(&window{profile: a.Snapshot(), detailed: 2}, core.TraceID{1}, 1)
 	for _, span := range spans {
 		if want := map[string]float64{"outer": 2e6, "inner": 8e6}[span.Name]; want > 0 {
 			got := selfAttributes(span)

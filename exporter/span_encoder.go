@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -29,29 +30,35 @@ type spanEncoder struct {
 	attributes
 	window *window
 	trace  []byte
-	// firstID is the id of the window's span; the others follow it. Ids that differ in their last bytes only
-	// compress to almost nothing.
+	// firstID is the id of the window's span; the others follow it in the order in which they are sent. Ids that differ in
+	// their last bytes only compress to almost nothing.
 	firstID uint64
 
 	boxes []box
 	spans []*tracepb.Span
 	// sizes bound the encoded size of each span in bytes.
 	sizes []int
+	// blocks are the indexes of the spans' sites, -1 for none.
+	blocks []int
 	// ofSite are the attributes of sites, shared by all spans of a site.
 	ofSite [][]*commonpb.KeyValue
 	// siteSizes bound their size.
 	siteSizes []int
 	// outside is what each block has besides its nodes.
 	outside []core.Stats
+	// detailed are the nodes that show their mean and quantiles.
+	detailed []bool
 }
 
-// encodeWindow returns the spans that show a window, that of the window first, and bounds of their encoded sizes.
+// encodeWindow returns the spans that show a window, that of the window first, and bounds of their encoded sizes. The spans of
+// a site follow one another: what they have in common is then near enough for a compressor to see.
 func encodeWindow(w *window, trace core.TraceID, firstID uint64) (spans []*tracepb.Span, sizes []int) {
 	s := w.profile
 	e := &spanEncoder{
 		window: w, trace: trace[:], firstID: firstID,
 		ofSite: make([][]*commonpb.KeyValue, len(s.Blocks)), siteSizes: make([]int, len(s.Blocks)),
 	}
+	e.chooseDetailed()
 	var start int64
 	var length uint64
 	if !s.Start.IsZero() {
@@ -67,7 +74,26 @@ func encodeWindow(w *window, trace core.TraceID, firstID uint64) (spans []*trace
 	}
 	e.describeWindow(e.spans[root], shift)
 	e.sizes[root] += e.size
-	return e.spans, e.sizes
+	return e.bySite()
+}
+
+// bySite gives the spans their order and their ids.
+func (e *spanEncoder) bySite() (spans []*tracepb.Span, sizes []int) {
+	order := make([]int, len(e.spans))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return cmp.Or(cmp.Compare(e.blocks[i], e.blocks[j]), cmp.Compare(i, j)) })
+	for at, i := range order {
+		e.spans[i].SpanId = binary.BigEndian.AppendUint64(nil, e.firstID+uint64(at))
+	}
+	for _, i := range order {
+		if parent := e.boxes[i].parent; parent >= 0 {
+			e.spans[i].ParentSpanId = e.spans[parent].SpanId
+		}
+		spans, sizes = append(spans, e.spans[i]), append(sizes, e.sizes[i])
+	}
+	return spans, sizes
 }
 
 // begin adds a span and returns its index; finish ends what begin began.
@@ -78,25 +104,18 @@ func (e *spanEncoder) begin(parent int, name, role string, total uint64) int {
 		name = unnamed
 	}
 	span := &tracepb.Span{
-		TraceId: e.trace, SpanId: e.id(i), Name: name, Kind: tracepb.Span_SPAN_KIND_INTERNAL,
+		TraceId: e.trace, Name: name, Kind: tracepb.Span_SPAN_KIND_INTERNAL,
 		Attributes: make([]*commonpb.KeyValue, 0, 24),
-	}
-	if parent >= 0 {
-		span.ParentSpanId = e.spans[parent].SpanId
 	}
 	e.add(span, e.text(attrRole, role))
 	e.boxes = append(e.boxes, box{parent: parent, total: total})
-	e.spans = append(e.spans, span)
+	e.spans, e.blocks = append(e.spans, span), append(e.blocks, -1)
 	return i
 }
 
 func (e *spanEncoder) finish(i int) {
 	const overheadOfSpan = 80 // ids, times, kind, status
 	e.sizes = append(e.sizes, e.size+len(e.spans[i].Name)+overheadOfSpan)
-}
-
-func (e *spanEncoder) id(i int) []byte {
-	return binary.BigEndian.AppendUint64(nil, e.firstID+uint64(i))
 }
 
 // tracks adds everything below the window: for each track its part of the call tree, and what is outside of it.
@@ -145,8 +164,27 @@ func (e *spanEncoder) nodes(track, begin, end int) {
 			parent = n.Parent + offset
 		}
 		span := e.beginSite(parent, n.Block, roleNode, n.Stats.Total)
-		e.setStatistics(e.spans[span], n.Stats)
+		e.setStatistics(e.spans[span], n.Stats, e.detailed[i])
 		e.finish(span)
+	}
+}
+
+// chooseDetailed sets detailed: the nodes with the greatest totals.
+func (e *spanEncoder) chooseDetailed() {
+	nodes := e.window.profile.Nodes
+	e.detailed = make([]bool, len(nodes))
+	order := make([]int, len(nodes))
+	for i := range order {
+		order[i] = i
+	}
+	if len(nodes) > e.window.detailed {
+		slices.SortFunc(order, func(i, j int) int {
+			return cmp.Or(cmp.Compare(nodes[j].Stats.Total, nodes[i].Stats.Total), cmp.Compare(i, j))
+		})
+		order = order[:e.window.detailed]
+	}
+	for _, i := range order {
+		e.detailed[i] = true
 	}
 }
 
@@ -184,6 +222,7 @@ func (e *spanEncoder) apart(track int, blocks []int) {
 func (e *spanEncoder) beginSite(parent, block int, role string, total uint64) int {
 	site := e.window.profile.Blocks[block].Site
 	i := e.begin(parent, site.Name, role, total)
+	e.blocks[i] = block
 	if site.Kind <= core.KindConsumer {
 		e.spans[i].Kind = tracepb.Span_SpanKind(site.Kind)
 	}

@@ -11,14 +11,16 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
-// setStatistics shows statistics on a span.
-func (e *spanEncoder) setStatistics(span *tracepb.Span, s core.Stats) {
+// setStatistics shows statistics on a span, mean and quantiles if it is detailed.
+func (e *spanEncoder) setStatistics(span *tracepb.Span, s core.Stats, detailed bool) {
 	e.setSums(span, &s)
 	if s.Count == 0 {
 		return
 	}
 	if !isSingle(&s) {
-		e.setDistribution(span, &s)
+		if detailed {
+			e.setDistribution(span, &s)
+		}
 		e.setExtremes(span, &s)
 	}
 	e.setRest(span, &s, false)

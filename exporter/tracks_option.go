@@ -15,6 +15,7 @@ const (
 	DefaultTracksInterval      = time.Minute
 	DefaultTracksTimeout       = 30 * time.Second
 	DefaultTracksMaxNodes      = 10_000
+	DefaultTracksMaxDetailed   = 1000
 	DefaultTracksServiceSuffix = "-profile"
 )
 
@@ -33,6 +34,7 @@ func (f tracksOptionFunc) applyTracks(c *tracksConfig) error { return f(c) }
 type tracksConfig struct {
 	interval, timeout time.Duration
 	maxNodes          int
+	maxDetailed       int
 	cumulative        bool
 	unsampledLinks    bool
 	resource          *resource.Resource
@@ -44,7 +46,8 @@ type tracksConfig struct {
 func newTracksConfig(opts []TracksOption) (tracksConfig, error) {
 	c := tracksConfig{
 		interval: DefaultTracksInterval, timeout: DefaultTracksTimeout, maxNodes: DefaultTracksMaxNodes,
-		suffix: DefaultTracksServiceSuffix, handle: otel.Handle,
+		maxDetailed: DefaultTracksMaxDetailed,
+		suffix:      DefaultTracksServiceSuffix, handle: otel.Handle,
 	}
 	var errs []error
 	for _, o := range opts {
@@ -90,6 +93,19 @@ func WithTracksMaxNodes(n int) TracksOption {
 			return fmt.Errorf("maximum of nodes is %d, want at least %d", n, leastMaxNodes)
 		}
 		c.maxNodes = n
+		return nil
+	})
+}
+
+// WithTracksMaxDetailed bounds how many nodes show their mean and quantiles, which would be a seventh of a large report:
+// DefaultTracksMaxDetailed by default, those with the greatest totals. All others show counts, sums and extremes alone, and
+// [ReadSpans] knows the rest of them as well.
+func WithTracksMaxDetailed(n int) TracksOption {
+	return tracksOptionFunc(func(c *tracksConfig) error {
+		if n < 0 {
+			return fmt.Errorf("maximum of detailed nodes is %d, want at least 0", n)
+		}
+		c.maxDetailed = n
 		return nil
 	})
 }

@@ -49,7 +49,7 @@ func (t *Tracks) deliver(ctx context.Context) error {
 		t.windows.delivered(s)
 		return nil
 	}
-	w.unsampledLinks = t.config.unsampledLinks
+	w.unsampledLinks, w.detailed = t.config.unsampledLinks, t.config.maxDetailed
 	w.profile, w.folded = fold(w.profile, t.config.maxNodes)
 	spans, sizes := encodeWindow(w, t.newTraceID(), t.newSpanIDs())
 	if err := t.upload(ctx, spans, sizes); err != nil {

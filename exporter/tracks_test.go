@@ -322,8 +322,8 @@ func TestTracksConcurrentSafe(t *testing.T) {
 
 func TestTracksOptions(t *testing.T) {
 	a, _ := newShop(t)
-	_, err := NewTracks(nil, nil, nil, WithTracksInterval(0), WithTracksTimeout(-1), WithTracksMaxNodes(15), WithTracksMaxNodes(16), WithTracksErrorHandler(nil))
-	for _, want := range []string{"interval is 0s, want at least 1ms", "timeout is -1ns", "maximum of nodes is 15, want at least 16", "no source", "no client"} {
+	_, err := NewTracks(nil, nil, nil, WithTracksInterval(0), WithTracksTimeout(-1), WithTracksMaxNodes(15), WithTracksMaxDetailed(-1), WithTracksMaxNodes(16), WithTracksErrorHandler(nil))
+	for _, want := range []string{"interval is 0s, want at least 1ms", "timeout is -1ns", "maximum of nodes is 15, want at least 16", "maximum of detailed nodes is -1, want at least 0", "no source", "no client"} {
 		require.ErrorContains(t, err, want)
 	}
 	r := resource.NewSchemaless(
@@ -350,6 +350,40 @@ func TestTracksOptions(t *testing.T) {
 	tracks, err := NewTracks(a, &fakeClient{}, WithTracksResource(resource.Empty()))
 	require.NoError(t, err)
 	require.Equal(t, "unknown_service-profile", tracks.resource.Attributes[0].Value.GetStringValue())
+}
+
+// The nodes with the greatest totals show their mean and quantiles. All are read back alike.
+func TestTracksMaxDetailed(t *testing.T) {
+	for n, want := range map[int][]string{0: {}, 1: {"long"}, 2: {"long", "medium"}, 9: {"long", "medium", "short"}} {
+		a, err := core.New(core.Config{})
+		require.NoError(t, err)
+		for i, name := range []string{"short", "long", "medium"} {
+			for k := range 20 {
+				d := []int64{1e3, 1e6, 1e5}[i] + int64(k)
+				a.Record(a.Label(core.Site{Track: "t", Name: name}), &core.Observation{Duration: d})
+			}
+		}
+		c := &fakeClient{}
+		tracks, _ := startTracks(t, a, c, WithTracksMaxDetailed(n))
+		require.NoError(t, tracks.Shutdown(t.Context()))
+		detailed := []string{}
+		for _, span := range c.delivered[0][0].ScopeSpans[0].Spans {
+			keys := map[string]bool{}
+			for _, kv := range span.Attributes {
+				keys[kv.Key] = true
+			}
+			if roleOf(span) != roleNode {
+				continue
+			}
+			require.True(t, keys[attrCount] && keys[attrTotal] && keys[attrSelf] && keys[attrMin] && keys[attrMax], span.Name)
+			require.Equal(t, keys[attrMean], keys["otelprof.p95"], span.Name)
+			if keys[attrMean] {
+				detailed = append(detailed, span.Name)
+			}
+		}
+		require.ElementsMatch(t, want, detailed)
+		requireSameProfile(t, withEnd(a.Snapshot(), c.profiles(t)[0]), c.profiles(t)[0])
+	}
 }
 
 func TestTracksIDSeed(t *testing.T) {

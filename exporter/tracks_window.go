@@ -12,6 +12,8 @@ type window struct {
 	cumulative bool
 	// unsampledLinks: exemplars that are not sampled are linked to as well.
 	unsampledLinks bool
+	// detailed is how many nodes show their mean and quantiles.
+	detailed int
 	// folded is how many nodes are missing from the profile because of the limit.
 	folded int
 	// undelivered is how many reports before this one failed, whose windows are in this one.
