@@ -22,7 +22,7 @@ three decades are what a busy site has, from 1 ms to 1 s, say. A site has one no
 		contended, selfHistograms bool
 	}{
 		{stripes(false), false, false}, {stripes(true), true, false},
-		{stripes(false) + ", histograms of self times too", false, true},
+		{"one stripe, self times as histograms", false, true},
 	} {
 		for _, decades := range []int{1, 3, 6} {
 			b.say("%d decades, %s", decades, k.name)

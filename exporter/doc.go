@@ -37,8 +37,8 @@
 // [NewTracks] sends the profile of every interval as one synthetic trace, so that the timeline and the flame graph of any
 // tracing backend show it. All statistics are attributes otelprof.*; [ReadSpans] turns them back into the profile. What
 // only a reader needs, such as the histograms, is packed into one attribute of bytes, otelprof.packed. Compressed, a
-// node takes 70 to 190 bytes, the more the more often it was called: BENCHMARKS.md has figures, and [WithTracksMaxNodes]
-// bounds the number of nodes.
+// node takes 70 to 160 bytes, the more the more often it was called: BENCHMARKS.md has figures, and [WithTracksMaxNodes]
+// bounds the number of nodes. Mean and quantiles stand on the nodes with the greatest totals ([WithTracksMaxDetailed]).
 //
 // An outage of the backend loses nothing of the profile: the window after it is longer, and its attribute
 // otelprof.undelivered says how many reports failed.

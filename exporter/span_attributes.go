@@ -18,7 +18,8 @@ const (
 	attrLine     = "code.line.number"
 
 	// Statistics, see core.Stats. Left out where they are 0; count, total and self never are. A count of 1 leaves out
-	// all that then follows from total and last: extremes, mean and first.
+	// all that then follows from total and last: extremes, mean and first. Mean and quantiles are on some nodes alone, see
+	// WithTracksMaxDetailed.
 	attrCount  = "otelprof.count"
 	attrErrors = "otelprof.errors"
 	attrTotal  = "otelprof.total"
