@@ -9,7 +9,13 @@ import (
 )
 
 // spread is what is known of a histogram before it is read. The rest is told by halving the buckets again and again, and how
-// much of what is in both halves is in the first one: that is what 120 durations in 300 buckets take the fewest bits for.
+// much of what is in both halves is in the first one: for 120 durations in 300 buckets that takes a fifth fewer bits than a list.
+// The choices are, each only where it is not known:
+//
+//	how many of count are 0: a part
+//	the last bucket that is not empty, of those from -1 to highest, and the first one, of those from -1 to the last
+//	if these are two: how many durations, beside one in each of the two, are in the first half of the buckets, a part of all
+//	that are left; then the same for the first half itself and for the second, down to single buckets and empty halves
 type spread struct {
 	// count is how many durations there are.
 	count uint64
