@@ -23,6 +23,11 @@ func (d *Daemon) page() http.Handler {
 			http.NotFound(w, r) // the mux would redirect, which no client of an API expects
 			return
 		}
+		// Handlers that need more set their own.
+		header := w.Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		mux.ServeHTTP(w, r)
 	})))
 }
