@@ -41,6 +41,7 @@ func (h *Handler) send(stream grpc.ServerStream, ids []core.TraceID, within stor
 		if !raw {
 			spans = query.Deduplicate(spans)
 		}
+		origins = named(origins, spans)
 		for chunk := range chunks(origins, spans, chunkBytes) {
 			if err := stream.SendMsg(encoded(query.AppendTraces(nil, origins, chunk))); err != nil {
 				return err

@@ -27,7 +27,7 @@ func (h *Handler) read(ctx context.Context, ids []core.TraceID, within store.Ran
 		if !raw {
 			spans = query.Deduplicate(spans)
 		}
-		b := query.AppendTraces(nil, origins, spans)
+		b := query.AppendTraces(nil, named(origins, spans), spans)
 		if size += len(b); size > h.MaxBytes {
 			return errTooLarge
 		}
