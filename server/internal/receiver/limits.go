@@ -35,7 +35,7 @@ func (l *Limits) Validate() error {
 		}
 	}
 	check(l.RequestBytes >= 1<<10 && l.RequestBytes <= 1<<31, "a request may have %d bytes, want 1 KiB to 2 GiB", l.RequestBytes)
-	check(l.InFlightBytes >= l.RequestBytes, "requests may have %d bytes together, want at least the %d of one", l.InFlightBytes, l.RequestBytes)
+	check(l.InFlightBytes >= 2*l.RequestBytes, "requests may have %d bytes together, want at least twice the %d of one", l.InFlightBytes, l.RequestBytes)
 	check(l.HeaderBytes >= 1<<10 && l.HeaderBytes <= 1<<24, "a header may have %d bytes, want 1 KiB to 16 MiB", l.HeaderBytes)
 	check(l.Streams > 0 && l.Streams <= 1<<16, "a connection may have %d streams, want 1 to 2^16", l.Streams)
 	check(l.HeaderTime > 0 && l.RequestTime > 0 && l.IdleTime > 0, "the times for headers, requests and idle connections must be positive")
