@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/query"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
@@ -31,7 +32,7 @@ func (h *Handler) read(ctx context.Context, ids []core.TraceID, within store.Ran
 		if size += len(b); size > h.MaxBytes {
 			return errTooLarge
 		}
-		data, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(b)
+		data, err := otlp.Decode(b)
 		all = append(all, decoded{t.ID, data})
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -231,7 +232,7 @@ func TestCheckMendsInvalidText(t *testing.T) {
 
 // A body of 14 MB whose value is nested 1.5 million levels deep overflows the stack of who descends into it.
 func TestCheckDoesNotDescendIntoTheDeepest(t *testing.T) {
-	request := otlptest.Deep(1_500_000)
+	request := otlptest.Deep(1_500_000, time.Unix(1, 0))
 	checker := Checker{Limits: DefaultLimits()}
 	checker.Limits.ValueBytes = 1 << 30
 	got, err := checker.Check(request, nil)

@@ -3,6 +3,7 @@ package otlp
 import (
 	"bytes"
 	"fmt"
+	"math"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
@@ -37,12 +38,34 @@ func AppendTraces(to []byte, parts []Part) []byte {
 	return to
 }
 
+// readable is how deep values may be nested that the Collector's library reads: it takes 100 messages in each other, of which a level
+// has up to three.
+const readable = 24
+
+// Decode reads a TracesData message that a Checker has let pass. Attributes that are nested deeper than the library reads become
+// text, as Texts has it.
+func Decode(message []byte) (ptrace.Traces, error) {
+	traces, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(message)
+	if err == nil {
+		return traces, nil
+	}
+	c := Checker{Limits: Limits{readable, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt}}
+	if malformed := c.scan(message, tracesData, 0); malformed != nil {
+		return ptrace.Traces{}, malformed
+	}
+	m := mender{limits: c.Limits, count: func(string) {}, flatten: true}
+	if traces, err = (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(m.mend(message)); err != nil {
+		return ptrace.Traces{}, fmt.Errorf("reading traces: %w", err)
+	}
+	return traces, nil
+}
+
 // TracesToJSON translates a TracesData message to OTLP/JSON: {"resourceSpans":[…]}. Unknown fields are not in it. The message
 // must be one that a Checker has let pass: others may be nested deeper than can be read.
 func TracesToJSON(message []byte) ([]byte, error) {
-	traces, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(message)
+	traces, err := Decode(message)
 	if err != nil {
-		return nil, fmt.Errorf("reading traces: %w", err)
+		return nil, err
 	}
 	out, err := (&ptrace.JSONMarshaler{}).MarshalTraces(traces)
 	if err != nil {

@@ -4,6 +4,7 @@ package otlptest
 import (
 	"math/rand/v2"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -83,9 +84,12 @@ func Nested(levels int) []byte {
 	return append(out, 1<<3|2, 0)
 }
 
-// Deep returns a request with one good span, of which an attribute is nested.
-func Deep(levels int) []byte {
+// Deep returns a request with one good span that ends at the time, of which an attribute is nested.
+func Deep(levels int, end time.Time) []byte {
 	span := append(field(1, []byte("0123456789abcdef")), field(2, []byte("01234567"))...)
+	for _, number := range []protowire.Number{7, 8} { // its start and its end
+		span = protowire.AppendFixed64(protowire.AppendTag(span, number, protowire.Fixed64Type), uint64(end.UnixNano()))
+	}
 	span = append(span, field(9, append(field(1, []byte("deep")), field(2, Nested(levels))...))...)
 	return Request(span...)
 }
