@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/proto"
@@ -136,6 +137,10 @@ func (d *Daemon) countByGRPC(t *testing.T, id string) (n int) {
 			return n
 		}
 		require.NoError(t, err)
+		data, err := proto.Marshal(part)
+		require.NoError(t, err)
+		_, err = (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(data)
+		require.NoError(t, err, "Jaeger reads with this")
 		for _, rs := range part.ResourceSpans {
 			for _, ss := range rs.ScopeSpans {
 				n += len(ss.Spans)
@@ -191,6 +196,15 @@ func TestOddTracesAreTakenAndShown(t *testing.T) {
 		"unknown enums": {1, func(o *oddTrace) {
 			o.spans[0].Kind, o.spans[0].Status, o.spans[0].Flags = 99, &tracepb.Status{Code: 77}, math.MaxUint32
 		}, func(t *testing.T, _ *Daemon, shown []shownSpan) { require.Equal(t, "unspecified", shown[0].Kind) }},
+		"64 levels": {2, func(o *oddTrace) {
+			v := &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: "inmost"}}
+			for range 64 {
+				v = &commonpb.AnyValue{Value: &commonpb.AnyValue_KvlistValue{KvlistValue: &commonpb.KeyValueList{Values: []*commonpb.KeyValue{{Key: "k", Value: v}}}}}
+			}
+			o.spans[1].Attributes = []*commonpb.KeyValue{{Key: "deep", Value: v}}
+		}, func(t *testing.T, _ *Daemon, shown []shownSpan) {
+			require.Equal(t, strings.Repeat(`{"k":`, 64)+`"inmost"`+strings.Repeat("}", 64), shown[1].Attributes[0].Value)
+		}},
 		"no names": {2, func(o *oddTrace) { o.spans[1].Attributes = []*commonpb.KeyValue{textAttribute("", "")} }, nil},
 		"large in everything": {3, func(o *oddTrace) {
 			s := o.spans[1]

@@ -42,22 +42,27 @@ func AppendTraces(to []byte, parts []Part) []byte {
 // has up to three.
 const readable = 24
 
-// Decode reads a TracesData message that a Checker has let pass. Attributes that are nested deeper than the library reads become
-// text, as Texts has it.
+// Decode reads a TracesData message that a Checker has let pass, after making it Readable.
 func Decode(message []byte) (ptrace.Traces, error) {
 	traces, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(message)
-	if err == nil {
-		return traces, nil
+	if err != nil {
+		traces, err = (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(Readable(message))
 	}
-	c := Checker{Limits: Limits{readable, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt}}
-	if malformed := c.scan(message, tracesData, 0); malformed != nil {
-		return ptrace.Traces{}, malformed
-	}
-	m := mender{limits: c.Limits, count: func(string) {}, flatten: true}
-	if traces, err = (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(m.mend(message)); err != nil {
+	if err != nil {
 		return ptrace.Traces{}, fmt.Errorf("reading traces: %w", err)
 	}
 	return traces, nil
+}
+
+// Readable returns a TracesData message that others can read, which is nearly always the same: attributes that are nested deeper
+// than the Collector's library reads, which Jaeger has too, become text, as Texts has it.
+func Readable(message []byte) []byte {
+	c := Checker{Limits: Limits{readable, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt}}
+	if err := c.scan(message, tracesData, 0); err != nil || !c.dirty {
+		return message
+	}
+	m := mender{limits: c.Limits, count: func(string) {}, flatten: true}
+	return m.mend(message)
 }
 
 // TracesToJSON translates a TracesData message to OTLP/JSON: {"resourceSpans":[…]}. Unknown fields are not in it. The message

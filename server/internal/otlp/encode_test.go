@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -81,6 +82,7 @@ func TestDeepValuesAreDecoded(t *testing.T) {
 			checked, err := checker.Check(request, nil)
 			require.NoError(t, err)
 			require.False(t, checked.Changed)
+			require.Equal(t, levels <= readable, bytes.Equal(request, Readable(request)))
 			decoded, err := Decode(request)
 			require.NoError(t, err, "%d levels", levels)
 			rs := decoded.ResourceSpans().At(0)
