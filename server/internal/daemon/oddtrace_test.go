@@ -154,6 +154,10 @@ func TestOddTracesAreTakenAndShown(t *testing.T) {
 	double := func(key string, v float64) *commonpb.KeyValue {
 		return &commonpb.KeyValue{Key: key, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_DoubleValue{DoubleValue: v}}}
 	}
+	many := 100_000
+	if raceDetector {
+		many = 20_000
+	}
 	for name, c := range map[string]struct {
 		spans int
 		spoil func(o *oddTrace)
@@ -184,7 +188,7 @@ func TestOddTracesAreTakenAndShown(t *testing.T) {
 			require.Equal(t, 9_999, shown[9_999].Depth)
 			require.EqualValues(t, 2, shown[0].Self) // the child takes all but the ends
 		}},
-		"100 000 spans": {100_000, func(*oddTrace) {}, func(t *testing.T, d *Daemon, shown []shownSpan) {
+		"100 000 spans": {many, func(*oddTrace) {}, func(t *testing.T, d *Daemon, shown []shownSpan) {
 			require.EqualValues(t, 1, d.pipeline.Counters().Oversized)
 		}},
 		"keys without values": {1, func(o *oddTrace) {
@@ -221,7 +225,7 @@ func TestOddTracesAreTakenAndShown(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := durable(t, nil)
+			d := durable(t, func(c *Config) { c.Pipeline.TraceSpans = many })
 			o := newTrace(t, c.spans)
 			c.spoil(o)
 			d.sendTrace(t, o)
