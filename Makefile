@@ -1,6 +1,6 @@
 # One word per habit: "make" alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run webshop bin/otelprof compose test lint cover race bench bench-server fuzz fmt proto web vuln setup jaeger collector clean
+.PHONY: help run webshop bin/otelprof compose test lint cover race bench bench-server fuzz fmt proto web vuln setup jaeger collector telemetrygen clean
 
 GO ?= go
 # What make run passes to the example, such as ARGS="--rate 500 --duration 10s"; "make run ARGS=--help" lists all.
@@ -93,6 +93,8 @@ jaeger: bin/jaeger ## build the Jaeger that integration tests run, into bin; tak
 
 collector: bin/collector ## build the OpenTelemetry Collector that integration tests run, into bin
 
+telemetrygen: bin/telemetrygen ## build the Collector's generator of telemetry that a test runs, into bin
+
 clean: ## remove what these commands made
 	rm -rf bin coverage.out webshop-profile otelprof-data
 
@@ -114,3 +116,7 @@ bin/jaeger: tools/peers/go.mod tools/peers/go.sum
 
 bin/collector: tools/peers/go.mod tools/peers/go.sum tools/peers/collector/main.go
 	cd tools/peers && GOWORK=off $(GO) build -trimpath -ldflags='-s -w' -o ../../$@ ./collector
+
+bin/telemetrygen: tools/peers/telemetrygen/go.mod tools/peers/telemetrygen/go.sum
+	cd tools/peers/telemetrygen && GOWORK=off $(GO) build -trimpath -ldflags='-s -w' -o ../../../$@ \
+		github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen

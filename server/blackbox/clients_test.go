@@ -104,3 +104,44 @@ func shop(ctx context.Context, tracer trace.Tracer) {
 		root.End()
 	}
 }
+
+// TestTelemetrygenIsCountedExactly sends with the Collector's own generator by both protocols.
+func TestTelemetrygenIsCountedExactly(t *testing.T) {
+	// All spans of a run fit into the queue of its SDK, which drops what does not.
+	const program, traces, workers, children = "../../bin/telemetrygen", 130, 3, 4
+	if _, err := os.Stat(program); err != nil {
+		if os.Getenv("OTELPROF_TEST_REQUIRE_TELEMETRYGEN") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("telemetrygen is not there: run make telemetrygen: ", err)
+	}
+	s := start(t, t.TempDir()).run()
+	for name, args := range map[string][]string{
+		"gen grpc": {"--otlp-endpoint", s.grpc}, "gen http": {"--otlp-endpoint", s.http, "--otlp-http"}, "gen grpc alone": {"--otlp-endpoint", s.grpc, "--batch=false"},
+	} {
+		out, err := exec.CommandContext(t.Context(), program, append([]string{
+			"traces", "--otlp-insecure", "--rate", "0", "--service", name, "--workers", strconv.Itoa(workers), "--traces", strconv.Itoa(traces),
+			"--child-spans", strconv.Itoa(children), "--span-duration", "5ms", "--status-code", "Error",
+		}, args...)...).CombinedOutput()
+		require.NoError(t, err, "%s: %s", name, out)
+	}
+	s.waitForFiling()
+	type sums struct{ roots, children, errors uint64 }
+	have := map[string]sums{}
+	for _, b := range s.blocks() {
+		n := have[b.Service]
+		if b.Name == "lets-go" {
+			n.roots += b.Stats.Count
+		} else {
+			n.children += b.Stats.Count
+		}
+		n.errors += b.Stats.Errors
+		require.Equal(t, "telemetrygen", b.Track)
+		require.GreaterOrEqual(t, b.Stats.Min, uint64(5e6))
+		have[b.Service] = n
+	}
+	const roots = traces * workers
+	want := sums{roots, roots * children, roots * (1 + children)}
+	require.Equal(t, map[string]sums{"gen grpc": want, "gen http": want, "gen grpc alone": want}, have)
+	require.NoError(t, s.end(syscall.SIGTERM), "%s", s.output)
+}

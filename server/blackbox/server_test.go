@@ -21,14 +21,16 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/demo"
 )
 
-// binary builds the program once for all tests.
+// binary builds the program once for all tests, as the Dockerfile does: what is tested is what runs elsewhere.
 var binary = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "otelprof-blackbox-")
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(folder, "otelprof")
-	out, err := exec.Command("go", "build", "-o", path, "../cmd/otelprof").CombinedOutput()
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "../cmd/otelprof")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, out)
 	}

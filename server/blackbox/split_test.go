@@ -80,8 +80,15 @@ func (s *server) requireVersions() {
 	slices.SortFunc(services.Data, cmp.Compare[string])
 	require.Equal(s.t, []string{"cart@1.0,prod", "cart@1.1,prod"}, services.Data)
 	var found struct {
-		Data []struct{} `json:"data"`
+		Data []struct {
+			Processes map[string]struct{ ServiceName string }
+		} `json:"data"`
 	}
 	s.get("/api/traces?lookback=1h&service="+url.QueryEscape("cart@1.1,prod"), &found)
 	require.Len(s.t, found.Data, 2)
+	for _, trace := range found.Data {
+		for _, process := range trace.Processes {
+			require.Equal(s.t, "cart@1.1,prod", process.ServiceName, "the service that was asked for")
+		}
+	}
 }

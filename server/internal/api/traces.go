@@ -125,6 +125,7 @@ type span struct {
 	Orphan       bool        `json:"orphan"`
 	Cut          bool        `json:"cut"`
 	Moved        bool        `json:"moved"`
+	Backward     bool        `json:"backward"`
 	Rank         *rank       `json:"rank"`
 	Attributes   []attribute `json:"attributes"`
 	Events       []event     `json:"events"`
@@ -209,7 +210,7 @@ func newSpan(s *query.Span, start time.Time) span {
 		Name: s.Site.Name, Kind: s.Site.Kind, Start: momentOf(int64(s.StartTimestamp())), StartNS: since(s.StartTimestamp(), start),
 		DurationNS: s.Nanos, SelfNS: s.Self, CriticalNS: s.Critical, Status: strings.ToLower(s.Status().Code().String()),
 		Message: s.Status().Message(), TraceState: s.TraceState().AsRaw(), Flags: s.Flags(),
-		Orphan: s.Odd.Has(assembly.Orphan), Cut: s.Odd.Has(assembly.Cut), Moved: s.Odd.Has(assembly.Moved),
+		Orphan: s.Odd.Has(assembly.Orphan), Cut: s.Odd.Has(assembly.Cut), Moved: s.Odd.Has(assembly.Moved), Backward: s.Odd.Has(assembly.Backward),
 		Attributes: []attribute{}, Events: []event{}, Links: []link{},
 		Dropped: dropped{s.DroppedAttributesCount(), s.DroppedEventsCount(), s.DroppedLinksCount()},
 	}

@@ -40,7 +40,7 @@ var rules = archtest.Rules{
 		layer("receiver", "the protocols hand bytes to a Sink, and know nothing of what becomes of them", "otlp", "buffer"),
 		layer("query", "questions are asked to a store.Reader: what has the answer is not known", "otlp", "assembly", "store"),
 		layer("api", "a way to ask questions: the others do not exist for it", "assembly", "query", "store"),
-		layer("jaeger", "a way to ask questions: the others do not exist for it", "query", "store"),
+		layer("jaeger", "a way to ask questions: the others do not exist for it", "otlp", "query", "store"),
 		layer("metrics", "figures are handed to it by functions"),
 		layer("listen", "listening knows nothing of what is served"),
 		layer("forward", "bytes go onward as they are"),

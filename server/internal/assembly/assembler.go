@@ -50,6 +50,8 @@ const (
 	Cut
 	// Moved: the times were moved because of another clock.
 	Moved
+	// Backward: the span ended before it started, and counts as if it had taken no time.
+	Backward
 )
 
 // Has reports whether a flag is set.
@@ -107,6 +109,8 @@ func (a *Assembler) link(spans []Span) {
 		s.end = s.start + min(max(s.Duration, 0), maxDuration)
 		if s.Repeated || a.ids.add(spans, int32(i)) {
 			s.Flags, s.state = Duplicate, ordered
+		} else if s.Duration < 0 {
+			s.Flags = Backward
 		}
 	}
 	for i := range spans {

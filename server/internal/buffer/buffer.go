@@ -33,6 +33,14 @@ func Get(size int) []byte {
 	return make([]byte, 0, sizeOf(c))
 }
 
+// Size returns how much room the buffer has that Get returns for so many bytes.
+func Size(size int) int {
+	if c, ok := classFor(size); ok {
+		return sizeOf(c)
+	}
+	return size
+}
+
 // Put gives a buffer back that nobody refers to any more, wherever it came from.
 func Put(b []byte) {
 	c, ok := classFor(cap(b))

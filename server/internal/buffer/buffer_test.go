@@ -14,6 +14,7 @@ func TestRoomIsEnoughAndNotMuchMore(t *testing.T) {
 		b := Get(size)
 		require.Empty(t, b)
 		require.GreaterOrEqual(t, cap(b), size)
+		require.Equal(t, Size(size), cap(b))
 		if size >= 1<<minBits {
 			require.LessOrEqual(t, cap(b), size/4*5+4)
 		}

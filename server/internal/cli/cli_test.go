@@ -108,7 +108,7 @@ func TestVersionAndHelp(t *testing.T) {
 	code, out, _ := run(t, "", "version")
 	require.Zero(t, code)
 	require.Contains(t, out, "otelprof ")
-	for _, command := range []string{"serve", "report", "diff", "demo"} {
+	for _, command := range []string{"serve", "report", "diff", "demo", "ready"} {
 		code, out, _ = run(t, "", command, "--help")
 		require.Zero(t, code)
 		require.Contains(t, out, "  otelprof "+command, "an example")
@@ -124,10 +124,11 @@ func TestForwardedSecretsComeFromTheEnvironmentAndFiles(t *testing.T) {
 	} {
 		f := serveFlags{
 			retention: "1d", retentionBytes: "0", memory: "1MiB", forwardQueue: "1MiB", requestBytes: "1MiB", inFlight: "1MiB",
+			headerBytes: "1KiB", nameBytes: "1KiB", valueBytes: "1KiB", answerBytes: "1MiB",
 			logLevel: "info", logFormat: "text", forwardTokenFile: c.file, clickHouseQueue: "1MiB",
 		}
 		f.Forward.Access.Token = c.token
-		err := f.complete(nil, io.Discard)
+		err := f.complete(Process{Stderr: io.Discard})
 		if c.err != "" {
 			require.ErrorContains(t, err, c.err)
 		} else {

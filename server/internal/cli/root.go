@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,16 @@ type Process struct {
 	Stdout, Stderr io.Writer
 	// Environment has the form of os.Environ.
 	Environment []string
+}
+
+// variable returns the value of an environment variable; empty if it is not set.
+func (p Process) variable(name string) string {
+	for _, entry := range p.Environment {
+		if n, value, _ := strings.Cut(entry, "="); n == name {
+			return value
+		}
+	}
+	return ""
 }
 
 // Main runs a command and returns the exit code: 0 when all went well, 1 when it failed or found a regression, 2 when it
@@ -66,7 +77,7 @@ Try it:
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
-	root.AddCommand(newServe(p), newReport(p), newDiff(p), newDemo(p), newClickHouse(p), newVersion())
+	root.AddCommand(newServe(p), newReport(p), newDiff(p), newDemo(p), newClickHouse(p), newReady(p), newVersion())
 	for _, c := range append(root.Commands(), root) {
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c.CommandPath(), err} })
 		if args := c.Args; args != nil {

@@ -35,6 +35,9 @@ type serveFlags struct {
 	tokenFile, tokens      string
 	logLevel, logFormat    string
 	requestBytes, inFlight string
+	headerBytes            string
+	nameBytes, valueBytes  string
+	answerBytes            string
 	forwardQueue           string
 	clickHouseQueue        string
 	forwardTokenFile       string
@@ -77,8 +80,6 @@ a key of the file given by --config; the flag wins, then the variable, then the 
 	flags.DurationVar(&f.Pipeline.TraceGrace, "trace-grace", f.Pipeline.TraceGrace, "how long a trace with a root waits for more spans")
 	flags.DurationVar(&f.Pipeline.TraceIdle, "trace-idle", f.Pipeline.TraceIdle, "how long a trace without a root waits for more spans")
 	flags.StringSliceVar(&f.Pipeline.Split, "split-services", nil, splitHelp)
-	flags.IntVar(&f.Pipeline.MaxSites, "max-sites", f.Pipeline.MaxSites, "how many call sites there may be; the others share one")
-	flags.IntVar(&f.Pipeline.MaxNodes, "max-nodes", f.Pipeline.MaxNodes, "how many nodes the call tree of a minute may have")
 	flags.StringSliceVar(&f.spanMetrics, "span-metrics", []string{metrics.Spanmetrics}, "`families` of span metrics on /metrics: "+strings.Join(metrics.Families(), ", ")+", or none")
 	flags.StringVar(&f.Forward.URL, "forward", "", "send every request onward by OTLP to this `URL`, as it came: http:// and https:// for OTLP/HTTP, grpc:// and grpcs:// for OTLP/gRPC")
 	flags.StringVar(&f.forwardQueue, "forward-queue-bytes", "64MiB", "how much may wait to be sent onward; what is over it is dropped and counted")
@@ -89,8 +90,7 @@ a key of the file given by --config; the flag wins, then the variable, then the 
 	flags.StringVar(&access.CAFile, "forward-tls-ca", "", "authorities for the certificate of --forward, a PEM `file`; without it those of the system")
 	flags.StringVar(&access.CertFile, "forward-tls-cert", "", "client certificate for --forward, a PEM `file`")
 	flags.StringVar(&access.KeyFile, "forward-tls-key", "", "its key, a PEM `file`")
-	flags.StringVar(&f.requestBytes, "request-bytes", "64MiB", "how large a request may be, unpacked")
-	flags.StringVar(&f.inFlight, "in-flight-bytes", "256MiB", "how large all requests under way may be together")
+	f.addLimits(flags)
 	flags.StringVar(&f.Listen.CertFile, "tls-cert", "", "certificate of the server, a PEM `file`")
 	flags.StringVar(&f.Listen.KeyFile, "tls-key", "", "its key, a PEM `file`")
 	flags.StringVar(&f.Listen.ClientCAFile, "tls-client-ca", "", "only clients with a certificate of these authorities, a PEM `file`")
@@ -107,7 +107,7 @@ a key of the file given by --config; the flag wins, then the variable, then the 
 }
 
 // complete turns the texts of flags into settings.
-func (f *serveFlags) complete(environment []string, stderr io.Writer) error {
+func (f *serveFlags) complete(p Process) error {
 	var errs []error
 	size := func(flag, text string) int64 {
 		n, err := parseBytes(text)
@@ -122,6 +122,10 @@ func (f *serveFlags) complete(environment []string, stderr io.Writer) error {
 	f.ClickHouse.QueueBytes = size("clickhouse-queue-bytes", f.clickHouseQueue)
 	f.Receiver.RequestBytes = size("request-bytes", f.requestBytes)
 	f.Receiver.InFlightBytes = size("in-flight-bytes", f.inFlight)
+	f.Receiver.HeaderBytes = int(size("header-bytes", f.headerBytes))
+	f.Pipeline.Limits.NameBytes = int(size("name-bytes", f.nameBytes))
+	f.Pipeline.Limits.ValueBytes = int(size("value-bytes", f.valueBytes))
+	f.AnswerBytes = int(size("answer-bytes", f.answerBytes))
 	var err error
 	if f.Pipeline.Retention, err = parseAge(f.retention); err != nil {
 		errs = append(errs, fmt.Errorf("--retention: %w", err))
@@ -147,16 +151,16 @@ func (f *serveFlags) complete(environment []string, stderr io.Writer) error {
 		f.Pipeline.SegmentAge, f.Pipeline.SegmentSpans = time.Second, 16<<10
 	}
 	if f.Data == "" {
-		f.Data = stateFolder(environment)
+		f.Data = p.stateFolder()
 	}
-	if f.Log, err = newLogger(stderr, f.logLevel, f.logFormat); err != nil {
+	if f.Log, err = newLogger(p.Stderr, f.logLevel, f.logFormat); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
 func (f *serveFlags) run(c *cobra.Command, p Process) error {
-	if err := f.complete(p.Environment, p.Stderr); err != nil {
+	if err := f.complete(p); err != nil {
 		return usageError{c.CommandPath(), err}
 	}
 	// Without a cgroup there is no limit to derive one from.
@@ -253,19 +257,11 @@ func greet(w io.Writer, addresses []daemon.Address, c daemon.Config, took time.D
 }
 
 // stateFolder is where programs of a user keep their data (XDG Base Directory Specification).
-func stateFolder(environment []string) string {
-	lookup := func(name string) string {
-		for _, entry := range environment {
-			if n, value, _ := strings.Cut(entry, "="); n == name {
-				return value
-			}
-		}
-		return ""
-	}
-	if folder := lookup("XDG_STATE_HOME"); filepath.IsAbs(folder) {
+func (p Process) stateFolder() string {
+	if folder := p.variable("XDG_STATE_HOME"); filepath.IsAbs(folder) {
 		return filepath.Join(folder, "otelprof")
 	}
-	if home := lookup("HOME"); home != "" {
+	if home := p.variable("HOME"); home != "" {
 		return filepath.Join(home, ".local", "state", "otelprof")
 	}
 	return ""

@@ -7,28 +7,40 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/metrics"
 )
 
-// answers counts the answers to HTTP requests by the first digit of their status.
-type answers [6]atomic.Int64
+// answers counts the answers to HTTP requests by the first digit of their status, and those that a limit cut short.
+type answers struct {
+	classes           [6]atomic.Int64
+	tooLate, tooLarge atomic.Int64
+}
 
 // count counts the answers of next.
 func (a *answers) count(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := &statusWriter{ResponseWriter: w}
-		defer func() {
-			if class := s.code() / 100; class < len(a) {
-				a[class].Add(1)
-			}
-		}()
+		defer func() { a.add(s.code()) }()
 		next.ServeHTTP(s, r)
 	})
 }
 
+func (a *answers) add(status int) {
+	if class := status / 100; class < len(a.classes) {
+		a.classes[class].Add(1)
+	}
+	switch status {
+	case http.StatusGatewayTimeout:
+		a.tooLate.Add(1)
+	case http.StatusUnprocessableEntity:
+		a.tooLarge.Add(1)
+	}
+}
+
 func (a *answers) figures() (all []metrics.Value) {
-	for class := 1; class < len(a); class++ {
-		all = append(all, counter("responses", "Answers of the page, the API and Jaeger's HTTP API, by status.", a[class].Load(),
+	for class := 1; class < len(a.classes); class++ {
+		all = append(all, counter("responses", "Answers of the page, the API and Jaeger's HTTP API, by status.", a.classes[class].Load(),
 			"status", string(rune('0'+class))+"xx"))
 	}
-	return all
+	const help = "Questions over HTTP whose answer took too long or was too large."
+	return append(all, counter("limited", help, a.tooLate.Load(), "limit", "time"), counter("limited", help, a.tooLarge.Load(), "limit", "bytes"))
 }
 
 // statusWriter remembers the status.

@@ -47,6 +47,12 @@ type Config struct {
 	// Receiver bounds requests, Pipeline says how traces are assembled and kept. Its Store and Log are set by Start.
 	Receiver receiver.Limits
 	Pipeline pipeline.Config
+	// QueryTime bounds a question over any of the APIs, AnswerBytes an answer over HTTP; see api.Options. ProfileStates and
+	// ProfileSize bound what is remembered of processes that send their profiles as metrics, see profiles.Options. Zero
+	// values mean the defaults.
+	QueryTime                  time.Duration
+	AnswerBytes                int
+	ProfileStates, ProfileSize int
 	// StopTime is how long Stop may take to end what is under way.
 	StopTime time.Duration
 	// Version is shown to users.
@@ -64,7 +70,15 @@ func (c *Config) validate() error {
 		return fmt.Errorf("store %s needs a folder for its data", c.Store)
 	}
 	if c.Store == StoreClickHouse {
-		return errors.Join(clickhouse.CheckURL(c.ClickHouse.URL), c.ClickHouse.Schema.Validate())
+		if err := errors.Join(clickhouse.CheckURL(c.ClickHouse.URL), c.ClickHouse.Schema.Validate()); err != nil {
+			return err
+		}
+	}
+	if c.QueryTime < 0 || c.AnswerBytes < 0 || c.ProfileStates < 0 || c.ProfileSize < 0 || c.Listen.Connections < 0 {
+		return errors.New("a limit is negative")
+	}
+	if err := c.Receiver.Validate(); err != nil {
+		return err
 	}
 	if c.JaegerUI != "" {
 		if u, err := url.Parse(c.JaegerUI); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {

@@ -155,7 +155,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	d.guard = c.Listen.Guard()
-	d.profiles = profiles.New(d.pipeline, profiles.Options{Log: c.Log})
+	d.profiles = profiles.New(d.pipeline, profiles.Options{MaxStates: c.ProfileStates, MaxSize: c.ProfileSize, Log: c.Log})
 	d.receiver = receiver.New(d.debug.sink(d.sink()), d.debug.sink(d.profiles), c.Receiver, c.Log)
 	listeners := map[string]*listen.Listener{}
 	endpoints := map[string]string{}
@@ -186,8 +186,10 @@ func (d *Daemon) open(ctx context.Context) error {
 		endpoints["jaeger_ui"] = strings.TrimRight(c.JaegerUI, "/")
 	}
 	engine := query.New(d.pipeline.Live(), query.Options{MaxSkew: c.Pipeline.MaxSkew})
-	d.api = api.New(api.Options{Engine: engine, Version: c.Version, Endpoints: endpoints, Logger: c.Log})
-	d.jaeger = jaeger.New(jaeger.Options{Engine: engine, Logger: c.Log})
+	d.api = api.New(api.Options{
+		Engine: engine, Version: c.Version, Endpoints: endpoints, Timeout: c.QueryTime, MaxBytes: c.AnswerBytes, Logger: c.Log,
+	})
+	d.jaeger = jaeger.New(jaeger.Options{Engine: engine, Timeout: c.QueryTime, MaxBytes: c.AnswerBytes, Logger: c.Log})
 	if err := d.measure(engine); err != nil {
 		return err
 	}

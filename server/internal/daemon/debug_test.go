@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"net/http"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,8 +41,9 @@ func TestDebugProfilesTheServerAndSendsNothing(t *testing.T) {
 	require.EqualValues(t, 2, counts["ingest"])
 	require.EqualValues(t, 1, failed["ingest"])
 	require.EqualValues(t, 3, counts["GET /api/v1/services"], "%v", counts)
-	status, _ = ask(t, request(t, http.MethodGet, d.url(t, "http")+"/debug/pprof/cmdline", nil))
+	status, text = ask(t, request(t, http.MethodGet, d.url(t, "http")+"/debug/pprof/cmdline", nil))
 	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, os.Args[0], string(text), "what follows may be secret")
 	p, err := d.pipeline.Live().Profile(t.Context(), store.Range{})
 	require.NoError(t, err)
 	require.Len(t, p.Blocks, 1, "only what was sent")

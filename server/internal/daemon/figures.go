@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/listen"
@@ -60,6 +62,7 @@ func receiverFigures(c *receiver.Counters) []metrics.Value {
 		requests("timed_out", c.TimedOut.Load()), requests("cut_off", c.CutOff.Load()), requests("failed", c.Failed.Load()),
 		counter("bytes", "Bytes of requests that were handed on, unpacked.", c.Bytes.Load()),
 		counter("rejected_items", "Spans and data points that were not taken.", c.Rejected.Load()),
+		counter("large_headers", "Requests, also of the page and the APIs, whose header was too large.", c.LargeHeaders.Load()),
 		gauge("in_flight_bytes", "Bytes held by requests now.", c.InFlightBytes.Load()),
 	}
 }
@@ -74,7 +77,7 @@ func pipelineFigures(c pipeline.Counters) []metrics.Value {
 	early := func(reason string, n uint64) metrics.Value {
 		return counter("early_traces", "Parts of traces that were filed before their time, by why.", n, "reason", reason)
 	}
-	return []metrics.Value{
+	all := []metrics.Value{
 		counter("requests", "Requests that were acknowledged.", c.Requests),
 		counter("received_spans", "Spans of the requests that were acknowledged.", c.Received),
 		counter("rejected_spans", "Spans that were refused out of requests that were acknowledged.", c.Rejected),
@@ -82,7 +85,7 @@ func pipelineFigures(c pipeline.Counters) []metrics.Value {
 		counter("replayed_spans", "Spans that were read from the log at the start.", c.Replayed),
 		counter("filed_spans", "Spans that were filed in their traces.", c.Filed),
 		counter("filed_traces", "Traces, or parts of them, that were filed.", c.Traces),
-		odd("duplicate", c.Duplicates), odd("late", c.Late), odd("orphan", c.Orphans), odd("cycle", c.Cycles), odd("moved", c.Moved),
+		odd("duplicate", c.Duplicates), odd("late", c.Late), odd("orphan", c.Orphans), odd("cycle", c.Cycles), odd("moved", c.Moved), odd("backward", c.Backward),
 		early("oversized", c.Oversized), early("memory", c.Hurried),
 		counter("profiles", "Profiles that came as spans.", c.Profiles),
 		counter("unreadable_profiles", "Profiles that came as spans and could not be read.", c.ProfilesFailed),
@@ -94,6 +97,10 @@ func pipelineFigures(c pipeline.Counters) []metrics.Value {
 		gauge("pending_bytes", "Memory of traces that are not filed yet.", c.Pending),
 		gauge("sites", "Call sites that are known.", c.Sites),
 	}
+	for _, what := range slices.Sorted(maps.Keys(c.Faults)) {
+		all = append(all, counter("faults", "Parts of acknowledged requests that were refused, cut, left out or mended, by why.", c.Faults[what], "what", what))
+	}
+	return all
 }
 
 func profileFigures(c *profiles.Counters) []metrics.Value {
@@ -101,6 +108,7 @@ func profileFigures(c *profiles.Counters) []metrics.Value {
 		counter("taken", "Profiles that came as metrics and were handed on.", c.Taken.Load()),
 		counter("repeated", "Cumulative profiles that were not newer than what was known.", c.Repeated.Load()),
 		counter("begun", "Cumulative profiles of processes that were there before: only what comes after them is counted.", c.Begun.Load()),
+		counter("forgotten", "Processes with cumulative profiles that were forgotten, because there was no room.", c.Forgotten.Load()),
 		counter("rejected_points", "Data points that are of no profile, or of one that cannot be read.", c.Rejected.Load()),
 	}
 }
@@ -182,6 +190,7 @@ func listenerFigures(name string, c *listen.Counters) []metrics.Value {
 		gauge("connections", "Connections that are open now.", c.Open.Load(), "listener", name),
 		counter("accepted_connections", "Connections that were accepted.", c.Accepted.Load(), "listener", name),
 		counter("refused_connections", "Connections that were closed at once, because there were too many.", c.Refused.Load(), "listener", name),
+		counter("timed_out_connections", "Connections over HTTP/1 on which too little came in time: no whole header, no whole request, or nothing.", c.TimedOut.Load(), "listener", name),
 	}
 }
 

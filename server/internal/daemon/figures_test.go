@@ -36,6 +36,8 @@ func number(t *testing.T, counters any) (numbers []float64) {
 			*f = int64(n)
 		case *int:
 			*f = n
+		case *map[string]uint64:
+			*f = map[string]uint64{"something": uint64(n)}
 		case *time.Time:
 			*f = time.Unix(int64(n), 0)
 		default:

@@ -19,6 +19,11 @@ func (d *Daemon) page() http.Handler {
 	mux.Handle("GET /readyz", d.metrics.Ready())
 	d.debug.routes(mux)
 	return d.answers.count(d.debug.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Handlers that need more set their own.
+		header := w.Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		if strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/../") {
 			http.NotFound(w, r) // the mux would redirect, which no client of an API expects
 			return

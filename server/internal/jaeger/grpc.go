@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/query"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
@@ -41,8 +42,9 @@ func (h *Handler) send(stream grpc.ServerStream, ids []core.TraceID, within stor
 		if !raw {
 			spans = query.Deduplicate(spans)
 		}
+		origins = named(origins, spans)
 		for chunk := range chunks(origins, spans, chunkBytes) {
-			if err := stream.SendMsg(encoded(query.AppendTraces(nil, origins, chunk))); err != nil {
+			if err := stream.SendMsg(encoded(otlp.Readable(query.AppendTraces(nil, origins, chunk)))); err != nil {
 				return err
 			}
 		}

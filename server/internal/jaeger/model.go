@@ -3,6 +3,7 @@ package jaeger
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"strconv"
 
@@ -72,9 +73,9 @@ const (
 // uiTraceOf converts the spans of one trace.
 func uiTraceOf(t ptrace.Traces) uiTrace {
 	out := uiTrace{Spans: []uiSpan{}, Processes: map[string]uiProcess{}}
+	known := map[string]string{}
 	for _, rs := range t.ResourceSpans().All() {
-		process := processOf(rs.Resource())
-		id := out.process(process)
+		id := out.process(processOf(rs.Resource()), known)
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
 				span := uiSpanOf(s, ss.Scope())
@@ -87,28 +88,15 @@ func uiTraceOf(t ptrace.Traces) uiTrace {
 	return out
 }
 
-// process returns the id of a process, a new one if there is none that is equal.
-func (t *uiTrace) process(p uiProcess) string {
-	for id, other := range t.Processes {
-		if sameProcess(other, p) {
-			return id
-		}
+// process returns the id of a process, a new one if there is none that is equal. known has the ids, by all that is in it.
+func (t *uiTrace) process(p uiProcess, known map[string]string) string {
+	key := fmt.Sprintf("%q", p) // the values are texts, numbers and booleans
+	id, found := known[key]
+	if !found {
+		id = "p" + strconv.Itoa(len(known)+1)
+		known[key], t.Processes[id] = id, p
 	}
-	id := "p" + strconv.Itoa(len(t.Processes)+1)
-	t.Processes[id] = p
 	return id
-}
-
-func sameProcess(a, b uiProcess) bool {
-	if a.ServiceName != b.ServiceName || len(a.Tags) != len(b.Tags) {
-		return false
-	}
-	for i := range a.Tags {
-		if a.Tags[i] != b.Tags[i] { // the values are texts, numbers and booleans
-			return false
-		}
-	}
-	return true
 }
 
 func processOf(r pcommon.Resource) uiProcess {

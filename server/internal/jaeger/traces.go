@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/query"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
@@ -27,11 +28,11 @@ func (h *Handler) read(ctx context.Context, ids []core.TraceID, within store.Ran
 		if !raw {
 			spans = query.Deduplicate(spans)
 		}
-		b := query.AppendTraces(nil, origins, spans)
+		b := query.AppendTraces(nil, named(origins, spans), spans)
 		if size += len(b); size > h.MaxBytes {
 			return errTooLarge
 		}
-		data, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(b)
+		data, err := otlp.Decode(b)
 		all = append(all, decoded{t.ID, data})
 		return err
 	})

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Config says how to listen. The zero value listens on the address without TLS, as loopback allows.
@@ -32,9 +34,10 @@ type Config struct {
 // ErrInsecure is why a Config is refused.
 var ErrInsecure = errors.New("refused to listen where other machines can connect without TLS and authentication")
 
-// Counters tell what a Listener has done. Open is how many connections are open now; the others only grow.
+// Counters tell what a Listener has done. Open is how many connections are open now; the others only grow. TimedOut is how
+// many were waited for in vain: a read deadline passed.
 type Counters struct {
-	Open, Accepted, Refused atomic.Int64
+	Open, Accepted, Refused, TimedOut atomic.Int64
 }
 
 // Listener is a net.Listener whose connections are counted and, if so configured, speak TLS.
@@ -92,7 +95,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 			continue
 		}
 		l.Counters.Accepted.Add(1)
-		counted := &conn{Conn: c, open: &l.Counters.Open}
+		counted := &conn{Conn: c, counters: &l.Counters}
 		if l.tls != nil {
 			return tls.Server(counted, l.tls), nil
 		}
@@ -103,13 +106,28 @@ func (l *Listener) Accept() (net.Conn, error) {
 // conn is counted as open until it is closed.
 type conn struct {
 	net.Conn
-	open *atomic.Int64
-	once sync.Once
+	counters       *Counters
+	once, timedOut sync.Once
+	// woken: the deadline was set to the past, which is how net/http ends a read that it does not need any more.
+	woken atomic.Bool
 }
 
 func (c *conn) Close() error {
-	c.once.Do(func() { c.open.Add(-1) })
+	c.once.Do(func() { c.counters.Open.Add(-1) })
 	return c.Conn.Close()
+}
+
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.woken.Store(!t.IsZero() && time.Until(t) < 0)
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) && !c.woken.Load() {
+		c.timedOut.Do(func() { c.counters.TimedOut.Add(1) })
+	}
+	return n, err
 }
 
 // buffered reads more at once than it is asked for: net/http reads the header of each frame of HTTP/2 by itself, which

@@ -318,3 +318,33 @@ func TestBufferedConnectionsReadEverything(t *testing.T) {
 	}
 	require.Equal(t, sent, got)
 }
+
+// A connection that was waited for in vain is counted once; one that is used, and then closed, is not.
+func TestTimeoutsAreCounted(t *testing.T) {
+	l, err := new(Config).Open(t.Context(), "127.0.0.1:0", nil)
+	require.NoError(t, err)
+	server := &http.Server{Handler: helloHandler, ReadHeaderTimeout: 50 * time.Millisecond, IdleTimeout: 50 * time.Millisecond}
+	done := make(chan error)
+	go func() { done <- server.Serve(l) }()
+	for i, text := range []string{"", "GET / HT", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"} {
+		conn, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+		_, err = io.WriteString(conn, text)
+		require.NoError(t, err)
+		_, err = io.ReadAll(conn) // until the server closes it
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+		require.EqualValues(t, i+1, l.Counters.TimedOut.Load())
+	}
+	conn, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	require.NoError(t, err)
+	_, err = io.ReadAll(conn)
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	require.NoError(t, server.Close())
+	require.ErrorIs(t, <-done, http.ErrServerClosed)
+	require.EqualValues(t, 3, l.Counters.TimedOut.Load())
+}

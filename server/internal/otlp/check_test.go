@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +13,8 @@ import (
 	resource "go.opentelemetry.io/proto/otlp/resource/v1"
 	traces "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp/otlptest"
 )
 
 func text(s string) *common.AnyValue {
@@ -229,41 +232,18 @@ func TestCheckMendsInvalidText(t *testing.T) {
 
 // A body of 14 MB whose value is nested 1.5 million levels deep overflows the stack of who descends into it.
 func TestCheckDoesNotDescendIntoTheDeepest(t *testing.T) {
-	value := []byte{1<<3 | bytesType, 0}
-	parts := [][]byte{value}
-	size := len(value)
-	for range 1_500_000 {
-		// An array with the value as its only element: built from the inside out, each head before what it holds.
-		head := appendHead(appendHead(nil, 5, size+len(appendHead(nil, 1, size))), 1, size)
-		parts = append(parts, head)
-		size += len(head)
-	}
-	deep := make([]byte, 0, size)
-	for i := len(parts) - 1; i >= 0; i-- {
-		deep = append(deep, parts[i]...)
-	}
-	span := appendBytes(appendBytes(nil, 1, []byte("0123456789abcdef")), 2, []byte("01234567"))
-	span = appendBytes(span, 9, appendBytes(appendBytes(nil, 1, []byte("deep")), 2, deep))
+	request := otlptest.Deep(1_500_000, time.Unix(1, 0))
 	checker := Checker{Limits: DefaultLimits()}
 	checker.Limits.ValueBytes = 1 << 30
-	got, err := checker.Check(appendBytes(nil, 1, appendBytes(nil, 2, appendBytes(nil, 2, span))), nil)
+	got, err := checker.Check(request, nil)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{DroppedTooDeep: 1}, got.Reasons)
 	require.Len(t, walked(t, got.Request), 1)
 	texts := Texts{}
-	texts.Span(span, func(_, text []byte) bool {
+	texts.Span(walked(t, request)[0].Raw, func(_, text []byte) bool {
 		require.Equal(t, strings.Repeat("[", 64)+"null"+strings.Repeat("]", 64), string(text))
 		return true
 	})
-}
-
-func appendHead(to []byte, number uint32, size int) []byte {
-	m := closeMessage(nil, 0, number)[:1]
-	n := uint64(size)
-	for ; n >= 0x80; n >>= 7 {
-		m = append(m, byte(n)|0x80)
-	}
-	return append(to, append(m, byte(n))...)
 }
 
 // checkProperties holds for every request, whatever is in it.

@@ -9,12 +9,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	traces "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp/otlptest"
 )
 
 // seeds adds requests of all kinds, beside those in testdata.
 func seeds(f *testing.F, add func(request []byte)) {
 	add(realistic(2))
-	for _, request := range malformed() {
+	for _, request := range otlptest.Malformed(realistic(1)) {
 		if len(request) < 1000 {
 			add(request)
 		}

@@ -1,5 +1,10 @@
 package otlp
 
+import (
+	"errors"
+	"fmt"
+)
+
 // Limits bound what a span and what it comes from may hold. What is over a limit is left out or cut, and the client is
 // warned; see Checker.
 type Limits struct {
@@ -15,4 +20,22 @@ type Limits struct {
 // DefaultLimits returns the limits that are documented.
 func DefaultLimits() Limits {
 	return Limits{Depth: 64, Attributes: 1024, Events: 1024, Links: 1024, NameBytes: 1 << 10, ValueBytes: 64 << 10}
+}
+
+// maxDepth is how deep values may be allowed to be nested: whoever reads them calls itself for each level.
+const maxDepth = 1000
+
+// Validate says which limits make no sense.
+func (l *Limits) Validate() error {
+	var errs []error
+	if l.Depth < 1 || l.Depth > maxDepth {
+		errs = append(errs, fmt.Errorf("attributes may be nested %d deep, want 1 to %d", l.Depth, maxDepth))
+	}
+	if l.Attributes < 1 || l.Events < 1 || l.Links < 1 {
+		errs = append(errs, errors.New("the numbers of attributes, events and links must be positive"))
+	}
+	if l.NameBytes < 1 || l.ValueBytes < 1 {
+		errs = append(errs, errors.New("the lengths of names and values must be positive"))
+	}
+	return errors.Join(errs...)
 }

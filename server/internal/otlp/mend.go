@@ -13,6 +13,8 @@ type mender struct {
 	rejected []int
 	span     int
 	count    func(reason string)
+	// flatten makes text of attributes that are nested too deep, instead of leaving them out.
+	flatten bool
 }
 
 func (m *mender) mend(request []byte) []byte {
@@ -44,7 +46,9 @@ func (m *mender) message(to, message []byte, t *messageType, depth int) (out []b
 		if reason != "" && field.rule != attributes {
 			return to, reason
 		}
-		if reason != "" {
+		if reason == DroppedTooDeep && m.flatten {
+			to = flattened(to[:start], &f, field)
+		} else if reason != "" {
 			to = to[:start]
 			m.count(reason)
 			dropped[attributes]++
@@ -90,6 +94,17 @@ func (m *mender) field(to []byte, f *fields, field *fieldType, depth int) (out [
 		return to, reason
 	}
 	return closeMessage(to, start, field.number), ""
+}
+
+// flattened appends an attribute whose value is text: that of Texts.
+func flattened(to []byte, f *fields, field *fieldType) []byte {
+	start := len(to)
+	var t Texts
+	t.attribute(f.value, func(key, text []byte) bool {
+		to = appendBytes(appendBytes(to, 1, key), 2, appendBytes(nil, 1, text))
+		return true
+	})
+	return closeMessage(to, start, field.number)
 }
 
 // text returns valid UTF-8 of at most max bytes.

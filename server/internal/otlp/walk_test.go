@@ -1,8 +1,8 @@
 package otlp
 
 import (
-	"encoding/binary"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp/otlptest"
 )
 
 // seen is what a walk tells about a span, in a form that can be compared and kept.
@@ -191,48 +192,8 @@ func TestWalkAllocatesNothing(t *testing.T) {
 	}))
 }
 
-// malformed are requests that nobody can read.
-func malformed() map[string][]byte {
-	inSpan := func(span ...byte) []byte {
-		return appendBytes(nil, 1, appendBytes(nil, 2, appendBytes(nil, 2, span)))
-	}
-	groups := func(n int) []byte {
-		return append([]byte(strings.Repeat("\xc3\x3e", n)), strings.Repeat("\xc4\x3e", n)...)
-	}
-	whole := realistic(1)
-	return map[string][]byte{
-		"cut off":                       whole[:len(whole)-1],
-		"a length of 2^62":              append([]byte{0x0a}, binary.AppendUvarint(nil, 1<<62)...),
-		"a length of 2^64-1":            append([]byte{0x0a}, binary.AppendUvarint(nil, 1<<64-1)...),
-		"a length without an end":       []byte("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
-		"a varint of 11 bytes":          inSpan([]byte("\x30\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00")...),
-		"a varint of more than 64 bits": inSpan([]byte("\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02")...),
-		"field 0":                       inSpan(0x02, 0x00),
-		"a field of 2^29":               inSpan(binary.AppendUvarint(nil, 1<<29<<3)...),
-		"wire type 6":                   inSpan(0x0e),
-		"wire type 7":                   inSpan(0x0f),
-		"resource_spans as a number":    {0x08, 0x01},
-		"scope_spans as a number":       appendBytes(nil, 1, []byte{0x10, 0x01}),
-		"spans as a number":             appendBytes(nil, 1, appendBytes(nil, 2, []byte{0x10, 0x01})),
-		"trace_id as a number":          inSpan(0x08, 0x01),
-		"a time as a number":            inSpan(0x38, 0x01),
-		"a name as fixed64":             inSpan(0x29, 0, 0, 0, 0, 0, 0, 0, 0),
-		"a group that never ends":       inSpan(0xc3, 0x3e),
-		"a group that never began":      inSpan(0xc4, 0x3e),
-		"a group that ends another":     inSpan(0xc3, 0x3e, 0xcc, 0x3e),
-		"a group of rubbish":            inSpan(0xc3, 0x3e, 0x02, 0xc4, 0x3e),
-		"65 nested groups":              inSpan(groups(65)...),
-		"100 000 nested groups":         inSpan(groups(100_000)...),
-		"100 000 groups that begin":     []byte(strings.Repeat("\xc3\x3e", 100_000)),
-		"text":                          []byte(`{"resourceSpans":[]}`),
-		"a fixed32 cut off":             inSpan(0x85, 0x01, 0, 0),
-		"a fixed64 cut off":             inSpan(0x39, 0, 0),
-		"a tag cut off":                 inSpan(0xff),
-	}
-}
-
 func TestMalformed(t *testing.T) {
-	for name, request := range malformed() {
+	for name, request := range otlptest.Malformed(realistic(1)) {
 		t.Run(name, func(t *testing.T) {
 			var w Walker
 			require.ErrorIs(t, w.Walk(request, func(*Span) error { return nil }), ErrMalformed)
@@ -240,6 +201,19 @@ func TestMalformed(t *testing.T) {
 			_, err := c.Check(request, nil)
 			require.ErrorIs(t, err, ErrMalformed)
 		})
+	}
+}
+
+// A length that is claimed is only a number: nothing is allocated for what has not come.
+func TestMalformedRequestsAllocateLittle(t *testing.T) {
+	for name, request := range otlptest.Malformed(realistic(1)) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		c := Checker{Limits: DefaultLimits()}
+		_, err := c.Check(request, nil)
+		runtime.ReadMemStats(&after)
+		require.ErrorIs(t, err, ErrMalformed)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<10), name)
 	}
 }
 

@@ -126,6 +126,8 @@ func (c *Config) validate() error {
 		check(key != "" && key != "service.name", "services cannot be split by the attribute %q", key)
 	}
 	check(c.MaxSites > 0 && c.MaxSites <= 1<<22, "%d sites, want 1 to 2^22", c.MaxSites)
+	check(c.MaxNodes > 0 && c.MaxDepth > 0, "bounds of the call tree must be positive")
+	errs = append(errs, c.Limits.Validate())
 	return errors.Join(errs...)
 }
 

@@ -8,14 +8,17 @@ type Counters struct {
 	// refused out of them. Malformed is how many requests were refused as a whole for what they were, Overloaded because
 	// there was no room, Failed because the store failed.
 	Requests, Received, Rejected, Malformed, Overloaded, Failed uint64
+	// Faults is how often something in a request that was acknowledged was refused, cut or left out, by what it was: see
+	// faultNames. All are there, also those that never happened.
+	Faults map[string]uint64
 	// Replayed is how many spans were read from the log at the start.
 	Replayed uint64
 	// Filed is how many spans were filed, in Traces parts of traces.
 	Filed, Traces uint64
 	// Duplicates is how many of the filed spans were received before. Late is how many came after their trace was filed,
 	// Orphans how many had no parent where they said, Cycles how many were their own ancestors. Moved is how many had
-	// times of a clock that was off.
-	Duplicates, Late, Orphans, Cycles, Moved uint64
+	// times of a clock that was off, Backward how many ended before they started.
+	Duplicates, Late, Orphans, Cycles, Moved, Backward uint64
 	// Oversized is how many parts of traces were filed because they had too many spans, Hurried how many because memory was
 	// short.
 	Oversized, Hurried uint64
@@ -35,10 +38,11 @@ type Counters struct {
 // counts are the live form of Counters.
 type counts struct {
 	requests, received, rejected, malformed, overloaded, failed, replayed atomic.Uint64
-	filed, traces, duplicates, late, orphans, cycles, moved               atomic.Uint64
+	filed, traces, duplicates, late, orphans, cycles, moved, backward     atomic.Uint64
 	profiles, profilesFailed                                              atomic.Uint64
 	oversized, hurried, commits, commitErrors, retainErrors               atomic.Uint64
 	used, pending                                                         atomic.Int64
+	faults                                                                faults
 }
 
 // Counters returns the present state of the counters. They are not of one moment.
@@ -51,7 +55,8 @@ func (p *Pipeline) Counters() Counters {
 		Requests: n.requests.Load(), Received: n.received.Load(), Rejected: n.rejected.Load(),
 		Malformed: n.malformed.Load(), Overloaded: n.overloaded.Load(), Failed: n.failed.Load(), Replayed: n.replayed.Load(),
 		Filed: n.filed.Load(), Traces: n.traces.Load(), Duplicates: n.duplicates.Load(), Late: n.late.Load(),
-		Orphans: n.orphans.Load(), Cycles: n.cycles.Load(), Moved: n.moved.Load(),
+		Orphans: n.orphans.Load(), Cycles: n.cycles.Load(), Moved: n.moved.Load(), Backward: n.backward.Load(),
+		Faults:   n.faults.read(),
 		Profiles: n.profiles.Load(), ProfilesFailed: n.profilesFailed.Load(),
 		Oversized: n.oversized.Load(), Hurried: n.hurried.Load(), OverflowSites: p.sites.refused.Load(),
 		Commits: n.commits.Load(), CommitErrors: n.commitErrors.Load(), RetainErrors: n.retainErrors.Load(), Used: n.used.Load(), Pending: n.pending.Load(),

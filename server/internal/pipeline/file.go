@@ -196,7 +196,7 @@ func (p *Pipeline) file(t *trace) {
 }
 
 func (p *Pipeline) countFiled(found []assembly.Span, late bool) {
-	var duplicates, orphans, cycles, moved uint64
+	var duplicates, orphans, cycles, moved, backward uint64
 	for i := range found {
 		f := found[i].Flags
 		if f == 0 {
@@ -214,6 +214,9 @@ func (p *Pipeline) countFiled(found []assembly.Span, late bool) {
 		if f.Has(assembly.Moved) {
 			moved++
 		}
+		if f.Has(assembly.Backward) {
+			backward++
+		}
 	}
 	n := &p.counts
 	n.traces.Add(1)
@@ -222,6 +225,7 @@ func (p *Pipeline) countFiled(found []assembly.Span, late bool) {
 	n.orphans.Add(orphans)
 	n.cycles.Add(cycles)
 	n.moved.Add(moved)
+	n.backward.Add(backward)
 	if late {
 		n.late.Add(uint64(len(found)) - duplicates)
 	}

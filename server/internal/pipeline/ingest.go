@@ -37,6 +37,7 @@ func (p *Pipeline) Ingest(ctx context.Context, request []byte) (otlp.Result, err
 	}
 	p.counts.requests.Add(1)
 	p.counts.rejected.Add(uint64(result.Rejected))
+	p.counts.faults.add(r.reasons)
 	if p.config.StatisticsOnly && p.config.Recycle != nil {
 		p.config.Recycle(request)
 	}

@@ -22,6 +22,8 @@ type reader struct {
 	spans   []span
 	traces  []core.TraceID
 	all     int
+	// reasons is how often something was wrong with a part of the request, by what it was.
+	reasons map[string]int
 	// bytes is how much the spans add to what is pending.
 	bytes int64
 
@@ -135,7 +137,7 @@ func (r *reader) first(request []byte) (otlp.Result, error) {
 	if err != nil {
 		return otlp.Result{}, err
 	}
-	r.request = checked.Request
+	r.request, r.reasons = checked.Request, checked.Reasons
 	if checked.Changed {
 		r.clear()
 		err = r.walker.Walk(r.request, func(s *otlp.Span) error {
@@ -147,20 +149,25 @@ func (r *reader) first(request []byte) (otlp.Result, error) {
 }
 
 // count reads a request of which only statistics are kept.
-func (r *reader) count(request []byte) (result otlp.Result, err error) {
-	r.request = request
-	err = r.walker.Walk(request, func(s *otlp.Span) error {
+func (r *reader) count(request []byte) (otlp.Result, error) {
+	var checked otlp.Checked
+	r.request, r.reasons = request, nil
+	err := r.walker.Walk(request, func(s *otlp.Span) error {
 		reason := s.Bad
 		if reason == "" {
 			reason = r.judge(s)
 		}
 		if reason != "" {
-			result.Rejected++
-			result.Message = reason
+			if checked.Reasons == nil {
+				checked.Reasons = map[string]int{}
+			}
+			checked.Reasons[reason]++
+			checked.Rejected++
 		}
 		return nil
 	})
-	return result, err
+	r.reasons = checked.Reasons
+	return checked.Result(), err
 }
 
 // judge reads a span, or says why it is refused.

@@ -39,6 +39,8 @@ type Counters struct {
 	// Begun is how many cumulative ones were only taken as the state from which counting begins. Rejected is how many data
 	// points were refused.
 	Taken, Repeated, Begun, Rejected atomic.Int64
+	// Forgotten is how many processes were forgotten because there were too many, or they were too large.
+	Forgotten atomic.Int64
 }
 
 // Sink takes requests with metrics. It is safe for concurrent use.
@@ -65,7 +67,9 @@ func New(spans Spans, o Options) *Sink {
 	if o.Whole {
 		since = time.Time{}
 	}
-	return &Sink{spans: spans, log: o.Log, states: newStates(o.MaxStates, o.MaxSize, since)}
+	s := &Sink{spans: spans, log: o.Log}
+	s.states = newStates(o.MaxStates, o.MaxSize, since, &s.Counters.Forgotten)
+	return s
 }
 
 // NotProfile is why data points are refused that are not of a profile.

@@ -3,6 +3,7 @@ package profiles
 import (
 	"context"
 
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -180,11 +181,13 @@ func TestForgottenProcessesAreNeverCountedTwice(t *testing.T) {
 	require.Positive(t, s.Counters.Begun.Load())
 	require.Len(t, s.states.known, 1)
 
-	small := newStates(10, 3, time.Now())
+	var forgotten atomic.Int64
+	small := newStates(10, 3, time.Now(), &forgotten)
 	for i := range int64(5) {
 		small.set(small.take(key{start: i}), a.Snapshot()) // 2 blocks and 2 nodes each
 	}
 	require.Len(t, small.known, 1, "the one that alone is too large")
+	require.EqualValues(t, 4, forgotten.Load())
 }
 
 func TestWhatIsNoProfileIsRefused(t *testing.T) {

@@ -3,6 +3,7 @@ package profiles
 import (
 	"container/list"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stichotrope/stichotrope-go/core"
@@ -29,6 +30,7 @@ type state struct {
 // states remembers those that were heard of last.
 type states struct {
 	maxStates, maxSize int
+	forgotten          *atomic.Int64
 
 	mu    sync.Mutex
 	since time.Time
@@ -37,8 +39,8 @@ type states struct {
 	size  int
 }
 
-func newStates(maxStates, maxSize int, since time.Time) *states {
-	return &states{maxStates: maxStates, maxSize: maxSize, since: since, known: map[key]*list.Element{}}
+func newStates(maxStates, maxSize int, since time.Time, forgotten *atomic.Int64) *states {
+	return &states{maxStates: maxStates, maxSize: maxSize, forgotten: forgotten, since: since, known: map[key]*list.Element{}}
 }
 
 // take returns the state of a sender, an empty one if it is not known.
@@ -80,5 +82,6 @@ func (t *states) forget() {
 		delete(t.known, s.key)
 		t.size -= s.size
 		t.since = time.Now()
+		t.forgotten.Add(1)
 	}
 }

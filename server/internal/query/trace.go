@@ -101,7 +101,7 @@ func (e *Engine) decode(origins []store.Origin, trace store.Trace) (*Trace, erro
 		if group == nil {
 			continue
 		}
-		decoded, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(AppendTraces(nil, origins, group))
+		decoded, err := otlp.Decode(AppendTraces(nil, origins, group))
 		if err != nil {
 			return nil, err
 		}

@@ -60,7 +60,11 @@ func (l *lease) read(from io.Reader, size, limit int64) ([]byte, error) {
 		most, step = size, 8
 	}
 	var data []byte
-	for room := min(firstRead, most); ; room = min(room*step, most) {
+	for room := min(firstRead, most); ; room *= step {
+		if room >= limit { // no step for the one byte that tells whether there is more
+			room = most
+		}
+		room = min(room, most)
 		grown, err := l.grow(data, room)
 		if err != nil {
 			return nil, err
@@ -84,12 +88,12 @@ func (l *lease) read(from io.Reader, size, limit int64) ([]byte, error) {
 
 // grow puts data into a buffer that has more room.
 func (l *lease) grow(data []byte, room int64) ([]byte, error) {
-	grown := buffer.Get(int(room))
-	if err := l.take(int64(cap(grown) - cap(data))); err != nil {
-		buffer.Put(grown)
+	// First: where there is no room, none is made. For a moment there are both.
+	if err := l.take(int64(buffer.Size(int(room)))); err != nil {
 		return nil, err
 	}
-	grown = append(grown, data...)
+	grown := append(buffer.Get(int(room)), data...)
+	l.give(int64(cap(data)))
 	buffer.Put(data)
 	return grown, nil
 }

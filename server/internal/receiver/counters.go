@@ -10,6 +10,8 @@ type Counters struct {
 	// Bytes are those of the requests that were handed to the sink, unpacked. Rejected are the spans and data points that
 	// it did not take.
 	Bytes, Rejected atomic.Int64
+	// LargeHeaders are requests, also of other handlers that Server has, whose header was too large.
+	LargeHeaders atomic.Int64
 	// InFlightBytes are held by requests now.
 	InFlightBytes atomic.Int64
 }

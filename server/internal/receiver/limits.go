@@ -1,6 +1,10 @@
 package receiver
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // Limits bound what clients can make the server do. Each has a counter that tells when it bites: see Counters.
 type Limits struct {
@@ -20,6 +24,22 @@ type Limits struct {
 	HeaderTime, RequestTime, IdleTime time.Duration
 	// RetryAfter is when clients are told to come back.
 	RetryAfter time.Duration
+}
+
+// Validate says which limits make no sense.
+func (l *Limits) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(l.RequestBytes >= 1<<10 && l.RequestBytes <= 1<<31, "a request may have %d bytes, want 1 KiB to 2 GiB", l.RequestBytes)
+	check(l.InFlightBytes >= 2*l.RequestBytes, "requests may have %d bytes together, want at least twice the %d of one", l.InFlightBytes, l.RequestBytes)
+	check(l.HeaderBytes >= 1<<10 && l.HeaderBytes <= 1<<24, "a header may have %d bytes, want 1 KiB to 16 MiB", l.HeaderBytes)
+	check(l.Streams > 0 && l.Streams <= 1<<16, "a connection may have %d streams, want 1 to 2^16", l.Streams)
+	check(l.HeaderTime > 0 && l.RequestTime > 0 && l.IdleTime > 0, "the times for headers, requests and idle connections must be positive")
+	return errors.Join(errs...)
 }
 
 // DefaultLimits returns the limits that are documented.

@@ -3,6 +3,7 @@ package receiver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -66,14 +67,15 @@ func (r *Receiver) Server(handler http.Handler) *http.Server {
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler:           handler,
+		Handler:           r.boundHeaders(handler),
 		Protocols:         &protocols,
 		ReadHeaderTimeout: r.limits.HeaderTime,
 		ReadTimeout:       r.limits.RequestTime,
 		// From the end of the header on: a client that does not take its answer.
-		WriteTimeout:   2 * r.limits.RequestTime,
-		IdleTimeout:    r.limits.IdleTime,
-		MaxHeaderBytes: r.limits.HeaderBytes,
+		WriteTimeout: 2 * r.limits.RequestTime,
+		IdleTimeout:  r.limits.IdleTime,
+		// Beyond, net/http answers by itself, and nobody learns of it.
+		MaxHeaderBytes: 2 * r.limits.HeaderBytes,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: r.limits.Streams,
 			// What a client may send ahead: enough that it seldom waits, little enough for thousands of them.
@@ -84,13 +86,42 @@ func (r *Receiver) Server(handler http.Handler) *http.Server {
 	}
 }
 
+// boundHeaders refuses requests whose header is too large.
+func (r *Receiver) boundHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		size := len(req.Method) + len(req.RequestURI) + len(req.Host)
+		for name, values := range req.Header {
+			for _, value := range values {
+				size += len(name) + len(value)
+			}
+		}
+		if size <= r.limits.HeaderBytes {
+			next.ServeHTTP(w, req)
+			return
+		}
+		r.Counters.LargeHeaders.Add(1)
+		f := &failure{http.StatusRequestHeaderFieldsTooLarge, codes.ResourceExhausted, fmt.Sprintf("the header has more than %d bytes", r.limits.HeaderBytes), false}
+		if isGRPC(req) {
+			w.Header().Set("Content-Type", "application/grpc")
+			r.failCall(w, f)
+			return
+		}
+		content, _ := contentType(req)
+		r.refuse(w, content, f, 0)
+	})
+}
+
 // ServeHTTP answers a request. It is safe for concurrent use.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc") {
+	if isGRPC(req) {
 		r.serveGRPC(w, req)
 		return
 	}
 	r.serveHTTP(w, req)
+}
+
+func isGRPC(req *http.Request) bool {
+	return strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc")
 }
 
 // ingest hands a request to the sink.

@@ -183,6 +183,7 @@ export interface Span {
   orphan: boolean;
   cut: boolean;
   moved: boolean;
+  backward: boolean;
   rank: { fraction: number; of: number } | null;
   attributes: Attribute[];
   events: { name: string; start_ns: number; attributes: Attribute[] }[];

@@ -46,9 +46,15 @@ func Assemble(spans []assembly.Span, maxSkew time.Duration) []*Span {
 		}
 	}
 	for _, n := range all {
-		if n.Flags == 0 && n.In.Parent != (core.SpanID{}) {
+		if n.Flags.Has(assembly.Duplicate) {
+			continue
+		}
+		if n.In.Duration < 0 {
+			n.Flags = assembly.Backward
+		}
+		if n.In.Parent != (core.SpanID{}) {
 			if n.Up = first[n.In.Parent]; n.Up == nil {
-				n.Flags = assembly.Orphan
+				n.Flags |= assembly.Orphan
 			}
 		}
 	}

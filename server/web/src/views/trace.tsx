@@ -148,7 +148,7 @@ function Details(props: { trace: Trace; span: Span }) {
     ["rank", rankText(s.rank) || "not known"],
     ["status", s.status + (s.status_message ? ": " + visible(s.status_message) : "")],
   ];
-  const odd = [s.orphan && "Its parent is not in the trace.", s.cut && "It was its own ancestor.", s.moved && "Its clock differs from its parent's; self time is computed with its times moved."];
+  const odd = [s.orphan && "Its parent is not in the trace.", s.cut && "It was its own ancestor.", s.moved && "Its clock differs from its parent's; self time is computed with its times moved.", s.backward && "It ended before it started, and counts as if it had taken no time."];
   return (
     <aside class="details" aria-label="The selected span">
       <h2 title={visible(s.name)}><Name of={s.name} most={120} /></h2>
