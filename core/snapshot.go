@@ -165,7 +165,7 @@ func (s *Snapshot) Tracks() []Track {
 func (s *Snapshot) Total() Stats {
 	var t Stats
 	for i := range s.Blocks {
-		t = t.Merge(s.Blocks[i].Stats)
+		t.add(&s.Blocks[i].Stats)
 	}
 	return t
 }

@@ -17,6 +17,9 @@ func (l *Live) Profile(ctx context.Context, within store.Range) (*core.Snapshot,
 	if err != nil {
 		return nil, err
 	}
+	if len(live) == 0 {
+		return stored, nil
+	}
 	parts := []*core.Snapshot{stored}
 	for _, minute := range slices.Sorted(maps.Keys(live)) {
 		parts = append(parts, live[minute]...)
