@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
@@ -73,6 +74,9 @@ func (s *Store) in() string {
 	return "IN"
 }
 
+// notIn is the same for what the subquery must not have.
+func (s *Store) notIn() string { return strings.Replace(s.in(), "IN", "NOT IN", 1) }
+
 // build puts statistics into a snapshot, in its order.
 func (d *dictionary) build(to *core.Snapshot, stats []pathStats) error {
 	blocks := make(map[id]int)
@@ -111,17 +115,25 @@ func (d *dictionary) buildTree(to *core.Snapshot, blocks map[id]int, nodes []*pa
 		slices.SortFunc(siblings, func(a, b *pathStats) int { return cmp.Compare(blocks[a.site], blocks[b.site]) })
 	}
 	to.Nodes = make([]core.Node, 0, len(nodes))
-	var add func(parent int, path id)
-	add = func(parent int, path id) {
+	passed := 0
+	// add reports whether spans have left paths below the one. A path that nobody has left leads nowhere if those that it led
+	// to are gone.
+	var add func(parent int, path id) (left bool)
+	add = func(parent int, path id) (left bool) {
 		for _, n := range children[path] {
+			passed++
 			at := len(to.Nodes)
 			to.Nodes = append(to.Nodes, core.Node{Parent: parent, Block: blocks[n.site], Stats: n.stats})
-			add(at, n.path)
+			gone := add(at, n.path) || n.left
+			if gone && n.stats.Count == 0 && len(to.Nodes) == at+1 {
+				to.Nodes, left = to.Nodes[:at], true
+			}
 		}
+		return left
 	}
 	add(-1, id{})
-	if len(to.Nodes) != len(nodes) {
-		return fmt.Errorf("%w: %d of %d paths have no way to a root", store.ErrDamaged, len(nodes)-len(to.Nodes), len(nodes))
+	if passed != len(nodes) {
+		return fmt.Errorf("%w: %d of %d paths have no way to a root", store.ErrDamaged, len(nodes)-passed, len(nodes))
 	}
 	return nil
 }

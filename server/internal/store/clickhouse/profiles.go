@@ -140,11 +140,13 @@ type pathStats struct {
 	site, path id
 	stats      core.Stats
 	pending    int64
+	// left: spans counted here once, and do no more since their traces were completed.
+	left bool
 }
 
-// saturated sums up as core does: not over 2^64-1.
+// saturated sums up as core does: not over 2^64-1. Corrections are numbers modulo 2^128, which may stand for negative ones.
 func saturated(column string) string {
-	return "toUInt64(least(sum(" + column + "), toUInt128(18446744073709551615)))"
+	return "toUInt64(least(greatest(toInt128(sum(" + column + ")), toInt128(0)), toInt128(18446744073709551615)))"
 }
 
 // profileStats reads the merged statistics.
@@ -153,7 +155,7 @@ func (s *Store) profileStats(ctx context.Context, group, within string) (map[int
 	for _, column := range []string{"Total", "Self", "Critical", "Unsampled", "Bytes"} {
 		query += ", " + saturated(column)
 	}
-	query += ", toUInt128(least(sum(toUInt256(SumSquares)), toUInt256('340282366920938463463374607431768211455'))), min(Min), max(Max), min(First), max(Last), " +
+	query += ", toUInt128(least(greatest(sum(toInt256(SumSquares)) - sum(toInt256(SquaresLess)), toInt256(0)), toInt256('340282366920938463463374607431768211455'))), min(Min), max(Max), min(First), max(Last), " +
 		"sum(Active), sum(Pending), sum(Zero), sumMap(Buckets), max(Slowest), max(LastError) " +
 		"FROM otelprof_profile WHERE " + within + " GROUP BY first, SiteId, PathId"
 	rows, err := s.conn.Query(ctx, query)
@@ -176,12 +178,14 @@ func (s *Store) profileStats(ctx context.Context, group, within string) (map[int
 		}
 		copy(p.site[:], site)
 		copy(p.path[:], path)
+		st.Slowest, st.LastError = decodeSlowest(slowest), decodeLastError(lastError)
 		if st.Count == 0 {
-			st.Min, st.First, st.Last = 0, 0, 0
+			p.left = st.First != math.MaxInt64
+			st.Min, st.Max, st.First, st.Last = 0, 0, 0, 0
+			st.Slowest, st.LastError = core.Exemplar{}, core.Exemplar{}
 		}
 		st.SumSquares = core.Uint128{Hi: new(big.Int).Rsh(&squares, 64).Uint64(), Lo: squares.Uint64()}
 		st.Histogram = histogram(zero, buckets)
-		st.Slowest, st.LastError = decodeSlowest(slowest), decodeLastError(lastError)
 		all[first] = append(all[first], p)
 	}
 	return all, explain(rows.Err())
@@ -190,7 +194,9 @@ func (s *Store) profileStats(ctx context.Context, group, within string) (map[int
 func histogram(zero uint64, buckets map[int32]uint64) core.Histogram {
 	list := make([]core.Bucket, 0, len(buckets))
 	for _, index := range slices.Sorted(maps.Keys(buckets)) {
-		list = append(list, core.Bucket{Index: index, Count: buckets[index]})
+		if n := buckets[index]; n > 0 {
+			list = append(list, core.Bucket{Index: index, Count: n})
+		}
 	}
 	return core.NewHistogram(zero, list)
 }

@@ -24,7 +24,7 @@ func (s *Store) Size(ctx context.Context) (store.Size, error) {
 		return store.Size{}, err
 	}
 	defer release()
-	size := store.Size{LogEntries: local.LogEntries}
+	size := store.Size{LogEntries: local.LogEntries, Completed: s.Completion().Through}
 	var spans, traces uint64
 	var start, end int64
 	err = s.conn.QueryRow(ctx, "SELECT count(), countIf(OtelprofIndex = 0 AND OtelprofOrder > 0), "+

@@ -59,13 +59,18 @@ type collection struct {
 type originKey struct{ resource, scope, service string }
 
 func (c *collection) add(id core.TraceID, o originKey, raw []byte) {
+	c.wanted[id] = append(c.wanted[id], store.Span{Origin: c.origin(o), Raw: raw})
+}
+
+// origin returns the index of an origin.
+func (c *collection) origin(o originKey) int {
 	n, ok := c.origins[o]
 	if !ok {
 		n = len(c.found.Origins)
 		c.origins[o] = n
 		c.found.Origins = append(c.found.Origins, store.Origin{Resource: []byte(o.resource), Scope: []byte(o.scope), Service: o.service})
 	}
-	c.wanted[id] = append(c.wanted[id], store.Span{Origin: n, Raw: raw})
+	return n
 }
 
 func (c *collection) addSegment(g *store.Segment) {
@@ -90,7 +95,7 @@ func (s *Store) collect(ctx context.Context, c *collection, ids []core.TraceID) 
 	}
 	foreign := false
 	rows, err := s.conn.Query(ctx, "SELECT TraceId, OtelprofSpan, OtelprofResource, OtelprofScope, ServiceName FROM otel_traces WHERE "+
-		condition+" ORDER BY OtelprofOrder, OtelprofIndex")
+		condition+" ORDER BY OtelprofOrder, OtelprofNode, OtelprofPart, OtelprofIndex")
 	if err != nil {
 		return explain(err)
 	}
