@@ -19,10 +19,10 @@ type dictionary struct {
 }
 
 // names reads what the ids in a part of the profile mean.
-func (s *Store) names(ctx context.Context, within string) (*dictionary, error) {
+func (s *Store) names(ctx context.Context, source string) (*dictionary, error) {
 	d := &dictionary{sites: map[id]core.Site{}, parents: map[id]id{}}
 	rows, err := s.conn.Query(ctx, "SELECT SiteId, Service, Track, Name, Kind, Function, File, Line FROM otelprof_sites "+
-		"WHERE SiteId "+s.in()+" (SELECT DISTINCT SiteId FROM otelprof_profile WHERE "+within+")")
+		"WHERE SiteId "+s.in()+" (SELECT DISTINCT SiteId FROM "+source+")")
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -43,12 +43,12 @@ func (s *Store) names(ctx context.Context, within string) (*dictionary, error) {
 	if err := rows.Err(); err != nil {
 		return nil, explain(err)
 	}
-	return d, s.readPaths(ctx, d, within)
+	return d, s.readPaths(ctx, d, source)
 }
 
-func (s *Store) readPaths(ctx context.Context, d *dictionary, within string) error {
+func (s *Store) readPaths(ctx context.Context, d *dictionary, source string) error {
 	rows, err := s.conn.Query(ctx, "SELECT PathId, Parent FROM otelprof_paths WHERE PathId "+s.in()+
-		" (SELECT DISTINCT PathId FROM otelprof_profile WHERE "+within+")")
+		" (SELECT DISTINCT PathId FROM "+source+")")
 	if err != nil {
 		return explain(err)
 	}

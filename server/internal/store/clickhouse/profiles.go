@@ -89,11 +89,15 @@ func (s *Store) storedGroups(ctx context.Context, from, until, step int64) (map[
 	if err != nil || len(snapshots) == 0 {
 		return nil, err
 	}
-	rows, err := s.profileStats(ctx, group, within)
+	source, err := s.source(ctx, from, until, step)
 	if err != nil {
 		return nil, err
 	}
-	dictionary, err := s.names(ctx, within)
+	rows, err := s.profileStats(ctx, group, source)
+	if err != nil {
+		return nil, err
+	}
+	dictionary, err := s.names(ctx, source)
 	if err != nil {
 		return nil, err
 	}
@@ -150,14 +154,14 @@ func saturated(column string) string {
 }
 
 // profileStats reads the merged statistics.
-func (s *Store) profileStats(ctx context.Context, group, within string) (map[int64][]pathStats, error) {
+func (s *Store) profileStats(ctx context.Context, group, source string) (map[int64][]pathStats, error) {
 	query := "SELECT " + group + " AS first, SiteId, PathId, sum(Count), sum(Errors)"
 	for _, column := range []string{"Total", "Self", "Critical", "Unsampled", "Bytes"} {
 		query += ", " + saturated(column)
 	}
 	query += ", toUInt128(least(greatest(sum(toInt256(SumSquares)) - sum(toInt256(SquaresLess)), toInt256(0)), toInt256('340282366920938463463374607431768211455'))), min(Min), max(Max), min(First), max(Last), " +
 		"sum(Active), sum(Pending), sum(Zero), sumMap(Buckets), max(Slowest), max(LastError) " +
-		"FROM otelprof_profile WHERE " + within + " GROUP BY first, SiteId, PathId"
+		"FROM " + source + " GROUP BY first, SiteId, PathId"
 	rows, err := s.conn.Query(ctx, query)
 	if err != nil {
 		return nil, explain(err)
