@@ -53,8 +53,12 @@ func (s *Store) hold(ctx context.Context) (e entry, ours bool, err error) {
 	if err != nil {
 		return last, false, err
 	}
-	if now := s.options.Now(); last.holder != s.node && now.UnixNano() < last.until {
+	left := last.until - s.options.Now().UnixNano()
+	switch ours := last.holder == s.node; {
+	case left > 0 && !ours:
 		return last, false, nil
+	case left > int64(s.options.Timeout) && ours:
+		return last, true, nil
 	}
 	return s.renew(ctx, last)
 }

@@ -33,6 +33,8 @@ type Options struct {
 	RetainSlack time.Duration
 	// Timeout is how long an answer of ClickHouse may take when a parcel is sent: one minute by default.
 	Timeout time.Duration
+	// QueryTime is how long a query may take: one minute by default. Nothing is sent meanwhile.
+	QueryTime time.Duration
 	// CloseTime is how long Close tries to send what waits: 5 s by default, negative for not at all.
 	CloseTime time.Duration
 	// Complete counts traces again that were filed in parts. Nil switches that off; then no part may be withheld.
@@ -67,6 +69,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
+	}
+	if o.QueryTime <= 0 {
+		o.QueryTime = defaultTimeout
 	}
 	if o.CloseTime == 0 {
 		o.CloseTime = defaultCloseTime

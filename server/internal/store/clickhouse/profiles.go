@@ -13,7 +13,7 @@ import (
 )
 
 // Profile implements store.Reader. ClickHouse merges the rows, and what comes of it is bit for bit what core.Merge would make.
-func (s *Store) Profile(ctx context.Context, within store.Range) (*core.Snapshot, error) {
+func (s view) Profile(ctx context.Context, within store.Range) (*core.Snapshot, error) {
 	whole := &core.Snapshot{}
 	err := s.profiles(ctx, within, math.MaxInt64, func(_ int64, p *core.Snapshot) error {
 		whole = p
@@ -23,12 +23,12 @@ func (s *Store) Profile(ctx context.Context, within store.Range) (*core.Snapshot
 }
 
 // Profiles implements store.Reader.
-func (s *Store) Profiles(ctx context.Context, within store.Range, step int, f func(minute int64, p *core.Snapshot) error) error {
+func (s view) Profiles(ctx context.Context, within store.Range, step int, f func(minute int64, p *core.Snapshot) error) error {
 	return s.profiles(ctx, within, int64(max(step, 1)), f)
 }
 
 // profiles calls f for groups of step minutes; for one of all if that is MaxInt64.
-func (s *Store) profiles(ctx context.Context, within store.Range, step int64, f func(minute int64, p *core.Snapshot) error) error {
+func (s view) profiles(ctx context.Context, within store.Range, step int64, f func(minute int64, p *core.Snapshot) error) error {
 	if err := s.use(ctx); err != nil {
 		return err
 	}
@@ -45,8 +45,8 @@ func (s *Store) profiles(ctx context.Context, within store.Range, step int64, f 
 }
 
 // readGroups returns what is to be merged for each group: of ClickHouse, and of the parcels that wait.
-func (s *Store) readGroups(ctx context.Context, within store.Range, step int64) (map[int64][]*core.Snapshot, error) {
-	waiting, release, err := s.outbox.read(ctx)
+func (s view) readGroups(ctx context.Context, within store.Range, step int64) (map[int64][]*core.Snapshot, error) {
+	ctx, waiting, release, err := s.outbox.read(ctx, s.upTo)
 	if err != nil {
 		return nil, err
 	}

@@ -11,11 +11,11 @@ import (
 )
 
 // Search implements store.Reader. ClickHouse finds and orders; what waits is looked through here.
-func (s *Store) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
+func (s view) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
 	if err := s.use(ctx); err != nil {
 		return nil, err
 	}
-	waiting, release, err := s.outbox.read(ctx)
+	ctx, waiting, release, err := s.outbox.read(ctx, s.upTo)
 	if err != nil {
 		return nil, err
 	}

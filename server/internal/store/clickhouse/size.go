@@ -11,7 +11,7 @@ import (
 
 // Size implements store.Reader. Bytes are those of the tables on the server that is asked, and of the queue of this node; log
 // entries are this node's. Spans that a Collector wrote count, the traces of these do not.
-func (s *Store) Size(ctx context.Context) (store.Size, error) {
+func (s view) Size(ctx context.Context) (store.Size, error) {
 	if err := s.use(ctx); err != nil {
 		return store.Size{}, err
 	}
@@ -19,7 +19,7 @@ func (s *Store) Size(ctx context.Context) (store.Size, error) {
 	if err != nil {
 		return store.Size{}, err
 	}
-	waiting, release, err := s.outbox.read(ctx)
+	ctx, waiting, release, err := s.outbox.read(ctx, s.upTo)
 	if err != nil {
 		return store.Size{}, err
 	}

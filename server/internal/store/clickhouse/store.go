@@ -127,7 +127,11 @@ func (s *Store) Commit(ctx context.Context, g *store.Segment) error {
 		}
 	}
 	if spans == 0 && len(g.Profiles) == 0 {
-		return s.local.Commit(ctx, &store.Segment{Consumed: g.Consumed})
+		err := s.local.Commit(ctx, &store.Segment{Consumed: g.Consumed})
+		if err == nil {
+			s.outbox.addNothing()
+		}
+		return err
 	}
 	s.committing.Lock()
 	defer s.committing.Unlock()

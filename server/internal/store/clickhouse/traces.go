@@ -16,11 +16,11 @@ const idsAtOnce = 1000
 
 // Traces implements store.Reader. Traces are found by their ids; within does not matter, since otel_traces_trace_id_ts knows when
 // they were.
-func (s *Store) Traces(ctx context.Context, ids []core.TraceID, _ store.Range) (*store.Found, error) {
+func (s view) Traces(ctx context.Context, ids []core.TraceID, _ store.Range) (*store.Found, error) {
 	if err := s.use(ctx); err != nil {
 		return nil, err
 	}
-	waiting, release, err := s.outbox.read(ctx)
+	ctx, waiting, release, err := s.outbox.read(ctx, s.upTo)
 	if err != nil {
 		return nil, err
 	}

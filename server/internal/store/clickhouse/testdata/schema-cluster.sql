@@ -176,6 +176,16 @@ ALTER TABLE otel_traces_local ON CLUSTER 'main'
     ADD COLUMN IF NOT EXISTS OtelprofPart UInt32 DEFAULT 0 CODEC(ZSTD(1)),
     ADD COLUMN IF NOT EXISTS OtelprofUncounted UInt8 DEFAULT 0 CODEC(ZSTD(1));
 
+ALTER TABLE otel_traces_local ON CLUSTER 'main' ADD PROJECTION IF NOT EXISTS otelprof_operations (
+    SELECT ServiceName, SpanName, SpanKind, count() GROUP BY ServiceName, SpanName, SpanKind
+);
+
+ALTER TABLE otel_traces_local ON CLUSTER 'main' ADD PROJECTION IF NOT EXISTS otelprof_size (
+    SELECT toDate(Timestamp), count(), countIf(OtelprofIndex = 0 AND OtelprofOrder > 0), min(toUnixTimestamp64Nano(Timestamp)),
+        max(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration))
+    GROUP BY toDate(Timestamp)
+);
+
 ALTER TABLE otelprof_profile_local ON CLUSTER 'main'
     ADD COLUMN IF NOT EXISTS SquaresLess SimpleAggregateFunction(sum, UInt128) DEFAULT 0 AFTER SumSquares;
 
