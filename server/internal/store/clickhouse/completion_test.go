@@ -42,31 +42,38 @@ type node struct {
 // cluster is several nodes with one ClickHouse, and one that gets all spans by itself. Traces are completed when the test says
 // so.
 type cluster struct {
-	t     *testing.T
-	clock *clock
-	url   string
-	one   *pipeline.Pipeline
-	alone *memory.Store
-	nodes []*node
-	g     *storetest.Generator
-	r     *rand.Rand
+	t      *testing.T
+	clock  *clock
+	url    string
+	schema clickhouse.Schema
+	one    *pipeline.Pipeline
+	alone  *memory.Store
+	nodes  []*node
+	g      *storetest.Generator
+	r      *rand.Rand
 }
 
 func newCluster(t *testing.T, n int) *cluster {
-	c := &cluster{t: t, clock: newClock(), url: newDatabase(t), alone: memory.New(memory.Options{}), g: storetest.NewGenerator(11), r: rand.New(rand.NewPCG(1, 2))}
+	c := &cluster{t: t, clock: newClock(), url: newDatabase(t), g: storetest.NewGenerator(11)}
+	c.start(n)
+	return c
+}
+
+func (c *cluster) start(n int) {
+	c.alone, c.r = memory.New(memory.Options{}), rand.New(rand.NewPCG(1, 2))
 	c.g.Gap = int64(300 * time.Millisecond) // so that traces are in several minutes
 	var err error
-	c.one, err = pipeline.Open(t.Context(), pipeline.Config{Store: c.alone})
-	require.NoError(t, err)
+	c.one, err = pipeline.Open(c.t.Context(), pipeline.Config{Store: c.alone})
+	require.NoError(c.t, err)
 	for range n {
 		c.nodes = append(c.nodes, c.node(nil))
 	}
-	return c
 }
 
 // node makes a node. wrap may change how it completes.
 func (c *cluster) node(wrap func(store.Completer) store.Completer) *node {
 	o := options(c.t, c.url)
+	o.Schema, o.KeepSchema = c.schema, c.schema.Cluster != ""
 	o.Now, o.CompleteEvery, o.CompleteSpans = c.clock.now, -1, 700
 	var err error
 	o.Complete, err = pipeline.NewCompleter(pipeline.Config{})

@@ -3,9 +3,12 @@ package clickhouse
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
@@ -18,13 +21,83 @@ type dictionary struct {
 	parents map[id]id
 }
 
-// names reads what the ids in a part of the profile mean.
-func (s *Store) names(ctx context.Context, source string) (*dictionary, error) {
-	d := &dictionary{sites: map[id]core.Site{}, parents: map[id]id{}}
-	rows, err := s.conn.Query(ctx, "SELECT SiteId, Service, Track, Name, Kind, Function, File, Line FROM otelprof_sites "+
-		"WHERE SiteId "+s.in()+" (SELECT DISTINCT SiteId FROM "+source+")")
+// dictionaries keeps what was read of names: an id never means anything else.
+type dictionaries struct {
+	naming sync.Mutex
+	known  dictionary
+}
+
+const (
+	// namesAtOnce is how many ids are asked for in one query, maxNames how many are kept.
+	namesAtOnce = 2000
+	maxNames    = 1 << 17
+)
+
+// names returns what the ids in statistics mean.
+func (s *Store) names(ctx context.Context, groups map[int64][]pathStats) (*dictionary, error) {
+	s.naming.Lock()
+	defer s.naming.Unlock()
+	if s.known.sites == nil || len(s.known.sites)+len(s.known.parents) > maxNames {
+		s.known = dictionary{sites: map[id]core.Site{}, parents: map[id]id{}}
+	}
+	sites, paths := map[id]bool{}, map[id]bool{}
+	for _, stats := range groups {
+		for i := range stats {
+			p := &stats[i]
+			if _, ok := s.known.sites[p.site]; !ok {
+				sites[p.site] = true
+			}
+			if _, ok := s.known.parents[p.path]; !ok && p.path != (id{}) {
+				paths[p.path] = true
+			}
+		}
+	}
+	d := &s.known
+	for some := range slices.Chunk(slices.Collect(maps.Keys(sites)), namesAtOnce) {
+		if err := s.readSites(ctx, d, some); err != nil {
+			return nil, err
+		}
+	}
+	for some := range slices.Chunk(slices.Collect(maps.Keys(paths)), namesAtOnce) {
+		if err := s.readPaths(ctx, d, some); err != nil {
+			return nil, err
+		}
+	}
+	return d.of(groups), nil
+}
+
+// of returns what the ids in statistics mean, as far as that is known.
+func (d *dictionary) of(groups map[int64][]pathStats) *dictionary {
+	part := &dictionary{sites: map[id]core.Site{}, parents: map[id]id{}}
+	for _, stats := range groups {
+		for i := range stats {
+			if site, ok := d.sites[stats[i].site]; ok {
+				part.sites[stats[i].site] = site
+			}
+			if parent, ok := d.parents[stats[i].path]; ok {
+				part.parents[stats[i].path] = parent
+			}
+		}
+	}
+	return part
+}
+
+// literals returns ids as a list of SQL.
+func literals(ids []id) string {
+	var list strings.Builder
+	for i, id := range ids {
+		if i > 0 {
+			list.WriteByte(',')
+		}
+		list.WriteString("unhex('" + hex.EncodeToString(id[:]) + "')")
+	}
+	return list.String()
+}
+
+func (s *Store) readSites(ctx context.Context, d *dictionary, ids []id) error {
+	rows, err := s.conn.Query(ctx, "SELECT SiteId, Service, Track, Name, Kind, Function, File, Line FROM otelprof_sites WHERE SiteId IN ("+literals(ids)+")")
 	if err != nil {
-		return nil, explain(err)
+		return explain(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -33,22 +106,18 @@ func (s *Store) names(ctx context.Context, source string) (*dictionary, error) {
 		var kind uint8
 		var line uint32
 		if err := rows.Scan(&text, &site.Service, &site.Track, &site.Name, &kind, &site.Function, &site.File, &line); err != nil {
-			return nil, explain(err)
+			return explain(err)
 		}
 		site.Kind, site.Line = core.Kind(kind), int(line)
 		var key id
 		copy(key[:], text)
 		d.sites[key] = site
 	}
-	if err := rows.Err(); err != nil {
-		return nil, explain(err)
-	}
-	return d, s.readPaths(ctx, d, source)
+	return explain(rows.Err())
 }
 
-func (s *Store) readPaths(ctx context.Context, d *dictionary, source string) error {
-	rows, err := s.conn.Query(ctx, "SELECT PathId, Parent FROM otelprof_paths WHERE PathId "+s.in()+
-		" (SELECT DISTINCT PathId FROM "+source+")")
+func (s *Store) readPaths(ctx context.Context, d *dictionary, ids []id) error {
+	rows, err := s.conn.Query(ctx, "SELECT PathId, Parent FROM otelprof_paths WHERE PathId IN ("+literals(ids)+")")
 	if err != nil {
 		return explain(err)
 	}
@@ -65,17 +134,6 @@ func (s *Store) readPaths(ctx context.Context, d *dictionary, source string) err
 	}
 	return explain(rows.Err())
 }
-
-// in is how a subquery is asked that other servers have to know the answer of.
-func (s *Store) in() string {
-	if s.options.Schema.Cluster != "" {
-		return "GLOBAL IN"
-	}
-	return "IN"
-}
-
-// notIn is the same for what the subquery must not have.
-func (s *Store) notIn() string { return strings.Replace(s.in(), "IN", "NOT IN", 1) }
 
 // build puts statistics into a snapshot, in its order.
 func (d *dictionary) build(to *core.Snapshot, stats []pathStats) error {

@@ -13,7 +13,7 @@ import (
 // Services implements store.Reader.
 func (s view) Services(ctx context.Context) ([]string, error) {
 	names := map[string]struct{}{}
-	err := s.operations(ctx, "SELECT ServiceName, '', '' FROM otel_traces GROUP BY ServiceName", func(o store.Operation) { names[o.Service] = struct{}{} })
+	err := s.operations(ctx, "SELECT ServiceName, '', '' FROM otel_traces GROUP BY ServiceName"+s.perShard(), func(o store.Operation) { names[o.Service] = struct{}{} })
 	return slices.Sorted(maps.Keys(names)), err
 }
 
@@ -23,7 +23,7 @@ func (s view) Operations(ctx context.Context, service string) ([]store.Operation
 	if service != "" {
 		query += " WHERE ServiceName = " + quote(service)
 	}
-	query += " GROUP BY ServiceName, SpanName, SpanKind"
+	query += " GROUP BY ServiceName, SpanName, SpanKind" + s.perShard()
 	all := map[store.Operation]struct{}{}
 	err := s.operations(ctx, query, func(o store.Operation) {
 		if service == "" || o.Service == service {
@@ -33,7 +33,7 @@ func (s view) Operations(ctx context.Context, service string) ([]store.Operation
 	return slices.SortedFunc(maps.Keys(all), store.Operation.Compare), err
 }
 
-// operations calls f for what a query finds, and for the spans that wait.
+// operations calls f for what a query finds, which may be the same several times, and for the spans that wait.
 func (s view) operations(ctx context.Context, query string, f func(store.Operation)) error {
 	if err := s.use(ctx); err != nil {
 		return err

@@ -49,12 +49,11 @@ func (s *Store) fresh(ctx context.Context, from, until int64) (parts []planned, 
 	known := fmt.Sprintf("SELECT TraceId, Node, Order, Part FROM otelprof_plans WHERE Made >= fromUnixTimestamp64Milli(toInt64(%d))",
 		milliseconds(from).Add(-time.Hour).UnixMilli())
 	since := fmt.Sprintf("Arrived >= fromUnixTimestamp64Milli(toInt64(%d))", milliseconds(until).Add(-keepParts).UnixMilli())
-	in := s.in()
-	news := "SELECT TraceId FROM otelprof_parts WHERE " + arrived + " AND (TraceId, Node, Order, Part) " + s.notIn() + " (" + known + ")"
-	traces := "SELECT TraceId FROM otelprof_parts WHERE " + since + " AND TraceId " + in + " (" + news + ") GROUP BY TraceId " +
+	news := "SELECT TraceId FROM otelprof_parts WHERE " + arrived + " AND (TraceId, Node, Order, Part) NOT IN (" + known + ")"
+	traces := "SELECT TraceId FROM otelprof_parts WHERE " + since + " AND TraceId IN (" + news + ") GROUP BY TraceId " +
 		"HAVING count() > 1 OR max(Withheld) = 1 ORDER BY min(Arrived), TraceId LIMIT " + strconv.Itoa(maxPlanTraces)
 	candidates, err := s.readParts(ctx, "SELECT toUInt64(0), Arrived, TraceId, Node, Order, Part, Spans, Withheld FROM otelprof_parts WHERE "+since+
-		" AND TraceId "+in+" ("+traces+") ORDER BY TraceId, Order, Node, Part")
+		" AND TraceId IN ("+traces+") ORDER BY TraceId, Order, Node, Part"+s.onOneShard())
 	if err != nil || len(candidates) == 0 {
 		return nil, true, err
 	}

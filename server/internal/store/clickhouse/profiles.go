@@ -78,14 +78,18 @@ func groupOf(minute, step int64) int64 {
 	return store.FloorStep(minute, int(step))
 }
 
+// groupBy is the first minute of the group of a row.
+func groupBy(column string, step int64) string {
+	if step == math.MaxInt64 {
+		return "toInt64(0)"
+	}
+	return fmt.Sprintf("%s - positiveModulo(%s, toInt64(%d))", column, column, step)
+}
+
 // storedGroups returns the profiles that ClickHouse has.
 func (s *Store) storedGroups(ctx context.Context, from, until, step int64) (map[int64]*core.Snapshot, error) {
-	group := "toInt64(0)"
-	if step != math.MaxInt64 {
-		group = fmt.Sprintf("Minute - positiveModulo(Minute, toInt64(%d))", step)
-	}
 	within := fmt.Sprintf("Minute >= toInt64(%d) AND Minute < toInt64(%d)", from, until)
-	snapshots, err := s.minutes(ctx, group, within)
+	snapshots, err := s.minutes(ctx, groupBy("Minute", step), within)
 	if err != nil || len(snapshots) == 0 {
 		return nil, err
 	}
@@ -93,11 +97,11 @@ func (s *Store) storedGroups(ctx context.Context, from, until, step int64) (map[
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.profileStats(ctx, group, source)
+	rows, err := s.profileStats(ctx, source)
 	if err != nil {
 		return nil, err
 	}
-	dictionary, err := s.names(ctx, source)
+	dictionary, err := s.names(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +119,7 @@ func (s *Store) storedGroups(ctx context.Context, from, until, step int64) (map[
 // minutes reads what profiles have beside blocks and nodes.
 func (s *Store) minutes(ctx context.Context, group, within string) (map[int64]*core.Snapshot, error) {
 	rows, err := s.conn.Query(ctx, "SELECT "+group+" AS first, groupUniqArrayArray(Names), groupUniqArrayArray(DisabledTracks), "+
-		"min(Start), max(End), sumMap(Counters) FROM otelprof_minutes WHERE "+within+" GROUP BY first")
+		"min(Start), max(End), sumMap(Counters) FROM (SELECT * FROM otelprof_minutes WHERE "+within+") GROUP BY first")
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -154,8 +158,8 @@ func saturated(column string) string {
 }
 
 // profileStats reads the merged statistics.
-func (s *Store) profileStats(ctx context.Context, group, source string) (map[int64][]pathStats, error) {
-	query := "SELECT " + group + " AS first, SiteId, PathId, sum(Count), sum(Errors)"
+func (s *Store) profileStats(ctx context.Context, source string) (map[int64][]pathStats, error) {
+	query := "SELECT first, SiteId, PathId, sum(Count), sum(Errors)"
 	for _, column := range []string{"Total", "Self", "Critical", "Unsampled", "Bytes"} {
 		query += ", " + saturated(column)
 	}

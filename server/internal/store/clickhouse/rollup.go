@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
@@ -14,12 +13,10 @@ import (
 // hour is one in minutes.
 const hour = 60
 
-// source is where the rows of a part of the profile are read: as if from otelprof_profile, but from otelprof_hours for whole hours
-// of which nobody asks for single minutes. Minute is the first of the hour there.
+// source is the rows of a part of the profile, with the first minute of their group: of otelprof_profile, but of otelprof_hours for
+// whole hours of which nobody asks for single minutes.
 func (s *Store) source(ctx context.Context, from, until, step int64) (string, error) {
-	minutes := func(condition string) string {
-		return "SELECT " + rolledUp + ", Minute FROM otelprof_profile WHERE " + condition
-	}
+	minutes := func(condition string) string { return s.rows("otelprof_profile", "Minute", step, condition) }
 	all := fmt.Sprintf("Minute >= toInt64(%d) AND Minute < toInt64(%d)", from, until)
 	if step != math.MaxInt64 && step%hour != 0 || until != math.MaxInt64 && from != math.MinInt64 && until-from < hour {
 		return "(" + minutes(all) + ")", nil
@@ -33,19 +30,33 @@ func (s *Store) source(ctx context.Context, from, until, step int64) (string, er
 		return "(" + minutes(all) + ")", nil
 	}
 	return "(" + minutes(all+fmt.Sprintf(" AND (Minute < toInt64(%d) OR Minute >= toInt64(%d))", first, last)) + " UNION ALL " +
-		"SELECT " + rolledUp + fmt.Sprintf(", Hour AS Minute FROM otelprof_hours WHERE Hour >= toInt64(%d) AND Hour < toInt64(%d))", first, last), nil
+		s.rows("otelprof_hours", "Hour", step, fmt.Sprintf("Hour >= toInt64(%d) AND Hour < toInt64(%d)", first, last)) + ")", nil
 }
 
-// rolledUp are the columns that both tables have.
-var rolledUp = strings.Join(withoutMinute(), ", ")
-
-func withoutMinute() (columns []string) {
+// rows selects from a table of statistics. In a cluster each shard merges what it has, which is all of a path.
+func (s *Store) rows(table, time string, step int64, condition string) string {
+	columns := ""
 	for _, c := range profileColumns {
-		if c != "Minute" {
-			columns = append(columns, c)
+		switch merge := merges[c]; {
+		case merge == "":
+		case s.options.Schema.Cluster == "":
+			columns += ", " + c
+		default:
+			columns += ", " + merge + "(" + table + "." + c + ") AS " + c
 		}
 	}
-	return columns
+	query := "SELECT " + groupBy(time, step) + " AS first, SiteId, PathId" + columns + " FROM " + table + " WHERE " + condition
+	if s.options.Schema.Cluster != "" {
+		query += " GROUP BY first, SiteId, PathId" + s.perShard()
+	}
+	return query
+}
+
+// merges are the functions that merge the columns of statistics.
+var merges = map[string]string{
+	"Count": "sum", "Errors": "sum", "Total": "sum", "Self": "sum", "Critical": "sum", "Unsampled": "sum", "SumSquares": "sum",
+	"SquaresLess": "sum", "Bytes": "sum", "Min": "min", "Max": "max", "First": "min", "Last": "max", "Active": "sum", "Pending": "sum",
+	"Zero": "sum", "Buckets": "sumMap", "Slowest": "max", "LastError": "max",
 }
 
 // rolledUpSince returns the minute from which on otelprof_hours has what otelprof_profile has: what was there before is not rolled

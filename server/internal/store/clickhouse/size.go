@@ -27,8 +27,9 @@ func (s view) Size(ctx context.Context) (store.Size, error) {
 	size := store.Size{LogEntries: local.LogEntries, Completed: s.Completion().Through}
 	var spans, traces uint64
 	var start, end int64
-	err = s.conn.QueryRow(ctx, "SELECT count(), countIf(OtelprofIndex = 0 AND OtelprofOrder > 0), "+
-		"min(toUnixTimestamp64Nano(Timestamp)), max(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)) FROM otel_traces").
+	err = s.conn.QueryRow(ctx, "SELECT sum(n), sum(traces), minIf(first, n > 0), maxIf(last, n > 0) FROM ("+
+		"SELECT count() AS n, countIf(OtelprofIndex = 0 AND OtelprofOrder > 0) AS traces, min(toUnixTimestamp64Nano(Timestamp)) AS first, "+
+		"max(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)) AS last FROM otel_traces"+s.perShard()+")").
 		Scan(&spans, &traces, &start, &end)
 	if err != nil {
 		return store.Size{}, explain(err)

@@ -28,6 +28,7 @@ type Store struct {
 	node   string
 	outbox outbox
 	completion
+	dictionaries
 	// committing is held by Commit, and guards order.
 	committing sync.Mutex
 	order      uint64

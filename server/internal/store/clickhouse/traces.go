@@ -136,7 +136,7 @@ func (s *Store) whereTraces(ctx context.Context, ids []core.TraceID) (string, er
 	}
 	var first, last time.Time
 	var n uint64
-	err := s.conn.QueryRow(ctx, "SELECT min(Start), max(End), count() FROM otel_traces_trace_id_ts WHERE TraceId IN ("+list.String()+")").
+	err := s.conn.QueryRow(ctx, "SELECT min(Start), max(End), count() FROM (SELECT Start, End FROM otel_traces_trace_id_ts WHERE TraceId IN ("+list.String()+"))").
 		Scan(&first, &last, &n)
 	if err != nil || n == 0 {
 		return "", explain(err)

@@ -112,9 +112,10 @@ CREATE TABLE IF NOT EXISTS {{local "otelprof_rollup"}}{{on}} (
 ) ENGINE = {{engine "MergeTree"}}
 ORDER BY Since;
 
-{{distributed "otelprof_parts" "sipHash64(TraceId)"}}
-{{distributed "otelprof_plans" "intDiv(Plan, 9223372036854775808)"}}
-{{distributed "otelprof_journal" "intDiv(Term, 9223372036854775808)"}}
+{{distributed "otelprof_parts" (together "Part")}}
+{{distributed "otelprof_plans" (together "Plan")}}
+{{distributed "otelprof_journal" (together "Term")}}
 {{distributed "otelprof_hours" "sipHash64(SiteId, PathId)"}}
-{{distributed "otelprof_rollup" "intDiv(abs(Since), 9223372036854775808)"}}
-INSERT INTO otelprof_rollup (Since) SELECT if(count() = 0, toInt64(-9000000000), max(Minute) - positiveModulo(max(Minute), 60) + 60) FROM otelprof_profile;
+{{distributed "otelprof_rollup" (together "abs(Since)")}}
+INSERT INTO otelprof_rollup (Since) SELECT if(sum(n) = 0, toInt64(-9000000000), maxIf(last, n > 0) - positiveModulo(maxIf(last, n > 0), 60) + 60)
+FROM (SELECT count() AS n, max(Minute) AS last FROM otelprof_profile{{if .Cluster}} SETTINGS distributed_group_by_no_merge = 1{{end}});

@@ -291,20 +291,21 @@ CREATE TABLE IF NOT EXISTS otelprof_rollup_local ON CLUSTER '{cluster}' (
 ORDER BY Since;
 
 CREATE TABLE IF NOT EXISTS otelprof_parts ON CLUSTER '{cluster}' AS otelprof_parts_local
-ENGINE = Distributed('{cluster}', currentDatabase(), 'otelprof_parts_local', sipHash64(TraceId));
+ENGINE = Distributed('{cluster}', currentDatabase(), 'otelprof_parts_local', intDiv(toUInt64(Part), 9223372036854775808));
 
 CREATE TABLE IF NOT EXISTS otelprof_plans ON CLUSTER '{cluster}' AS otelprof_plans_local
-ENGINE = Distributed('{cluster}', currentDatabase(), 'otelprof_plans_local', intDiv(Plan, 9223372036854775808));
+ENGINE = Distributed('{cluster}', currentDatabase(), 'otelprof_plans_local', intDiv(toUInt64(Plan), 9223372036854775808));
 
 CREATE TABLE IF NOT EXISTS otelprof_journal ON CLUSTER '{cluster}' AS otelprof_journal_local
-ENGINE = Distributed('{cluster}', currentDatabase(), 'otelprof_journal_local', intDiv(Term, 9223372036854775808));
+ENGINE = Distributed('{cluster}', currentDatabase(), 'otelprof_journal_local', intDiv(toUInt64(Term), 9223372036854775808));
 
 CREATE TABLE IF NOT EXISTS otelprof_hours ON CLUSTER '{cluster}' AS otelprof_hours_local
 ENGINE = Distributed('{cluster}', currentDatabase(), 'otelprof_hours_local', sipHash64(SiteId, PathId));
 
 CREATE TABLE IF NOT EXISTS otelprof_rollup ON CLUSTER '{cluster}' AS otelprof_rollup_local
-ENGINE = Distributed('{cluster}', currentDatabase(), 'otelprof_rollup_local', intDiv(abs(Since), 9223372036854775808));
+ENGINE = Distributed('{cluster}', currentDatabase(), 'otelprof_rollup_local', intDiv(toUInt64(abs(Since)), 9223372036854775808));
 
-INSERT INTO otelprof_rollup (Since) SELECT if(count() = 0, toInt64(-9000000000), max(Minute) - positiveModulo(max(Minute), 60) + 60) FROM otelprof_profile;
+INSERT INTO otelprof_rollup (Since) SELECT if(sum(n) = 0, toInt64(-9000000000), maxIf(last, n > 0) - positiveModulo(maxIf(last, n > 0), 60) + 60)
+FROM (SELECT count() AS n, max(Minute) AS last FROM otelprof_profile SETTINGS distributed_group_by_no_merge = 1);
 
 INSERT INTO otelprof_schema (Version) VALUES (3);

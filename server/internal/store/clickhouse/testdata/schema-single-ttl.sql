@@ -253,6 +253,7 @@ CREATE TABLE IF NOT EXISTS otelprof_rollup (
 ) ENGINE = MergeTree
 ORDER BY Since;
 
-INSERT INTO otelprof_rollup (Since) SELECT if(count() = 0, toInt64(-9000000000), max(Minute) - positiveModulo(max(Minute), 60) + 60) FROM otelprof_profile;
+INSERT INTO otelprof_rollup (Since) SELECT if(sum(n) = 0, toInt64(-9000000000), maxIf(last, n > 0) - positiveModulo(maxIf(last, n > 0), 60) + 60)
+FROM (SELECT count() AS n, max(Minute) AS last FROM otelprof_profile);
 
 INSERT INTO otelprof_schema (Version) VALUES (3);
