@@ -51,7 +51,16 @@ type completer struct {
 	part  []int32
 	found []assembly.Span
 	ranks []int32
+	// first are the first spans of a part with an id, and of all parts.
+	first map[spanKey]int32
 }
+
+type spanKey struct {
+	part int32
+	id   core.SpanID
+}
+
+const anyPart = -1
 
 // readOrigin is what sites need of an origin.
 type readOrigin struct {
@@ -172,16 +181,15 @@ func (x *completer) count(id core.TraceID, to *tally) {
 func (x *completer) link() {
 	n := len(x.spans)
 	x.found = slices.Grow(x.found[:0], n)[:n]
-	type key struct {
-		part int32
-		id   core.SpanID
+	if x.first == nil || len(x.first) > keepAssembled {
+		x.first = make(map[spanKey]int32, 2*n)
 	}
-	const anyPart = -1
-	first := make(map[key]int32, 2*n)
+	clear(x.first)
+	first := x.first
 	x.ranks = x.ranks[:0]
 	for i := range x.spans {
 		x.ranks = append(x.ranks, int32(i))
-		for _, k := range [...]key{{x.part[i], x.spans[i].id}, {anyPart, x.spans[i].id}} {
+		for _, k := range [...]spanKey{{x.part[i], x.spans[i].id}, {anyPart, x.spans[i].id}} {
 			if _, known := first[k]; !known {
 				first[k] = int32(i)
 			}
@@ -201,9 +209,9 @@ func (x *completer) link() {
 		if parent == (core.SpanID{}) {
 			continue
 		}
-		at, ok := first[key{x.part[i], parent}]
+		at, ok := first[spanKey{x.part[i], parent}]
 		if !ok {
-			at, ok = first[key{anyPart, parent}]
+			at, ok = first[spanKey{anyPart, parent}]
 		}
 		if ok {
 			x.found[i].Parent = x.found[at].ID

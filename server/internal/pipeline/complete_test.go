@@ -200,3 +200,31 @@ func TestCompleterKeepsWhatWasSentTwice(t *testing.T) {
 	require.NotEmpty(t, before)
 	requireSame(t, core.Merge(snapshots(before)...), core.Merge(snapshots(after)...))
 }
+
+// BenchmarkComplete counts traces of ten spans, dealt to three nodes, as parts and as wholes.
+func BenchmarkComplete(b *testing.B) {
+	m := newFacts(1)
+	var origins []store.Origin
+	var traces []store.Scattered
+	const spans = 10_000
+	for range spans / 10 {
+		t := store.Scattered{Parts: make([]store.Part, 3)}
+		for i, f := range m.trace(10, time.Unix(1_800_000_000, 0)) {
+			t.ID = f.trace
+			t.Parts[i%3].Spans = append(t.Parts[i%3].Spans, store.Span{Origin: min(len(origins), 99), Raw: []byte(f.raw)})
+			if len(origins) < 100 {
+				origins = append(origins, store.Origin{Service: f.site.Service})
+			}
+			t.Parts[i%3].Withheld = i%3 > 0
+		}
+		traces = append(traces, t)
+	}
+	complete, err := NewCompleter(Config{})
+	require.NoError(b, err)
+	for b.Loop() {
+		if _, _, err := complete(origins, traces); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/spans, "ns/span")
+}
