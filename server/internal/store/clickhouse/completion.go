@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// completion completes traces whose spans were filed in parts: docs/adr/011. It is a part of Store.
+// completion completes traces whose spans were filed in parts: docs/adr/012. It is a part of Store.
 type completion struct {
 	// completing is held during a round.
 	completing sync.Mutex

@@ -18,7 +18,7 @@
 //
 // A trace whose spans reached several nodes is in several parts, each counted as if it were all. CompleteTraces counts such
 // traces again, as one, and adds the difference to the profile. Nodes agree by tokens, which ClickHouse takes once: on who
-// does it, in a journal, and on what is completed together, in plans. docs/adr/011 tells why.
+// does it, in a journal, and on what is completed together, in plans. docs/adr/012 tells why.
 //
 // # Hours
 //
