@@ -79,8 +79,8 @@ func (s *Store) stopCompleting() {
 	s.cancel()
 	s.ended.Wait()
 	if s.Completion().Holds {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
+		ctx, release := limit(context.Background(), time.Second)
+		defer release()
 		_ = s.release(ctx) // if it fails, they wait until the time is over
 	}
 }
@@ -134,8 +134,8 @@ func (s *Store) completeRound(ctx context.Context) error {
 // whether there may be more.
 func (s *Store) completeSome(ctx context.Context, e entry) (next entry, more bool, err error) {
 	// The time that the node has the right for is longer.
-	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
-	defer cancel()
+	ctx, release := limit(ctx, s.options.Timeout)
+	defer release()
 	number := e.done + 1
 	parts, err := s.plan(ctx, number)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
@@ -27,8 +28,8 @@ func makeDelivery(p *parcel) (*delivery, error) {
 
 // deliverNames sends what the ids of sites and paths mean. To do so twice does no harm.
 func (s *Store) deliverNames(ctx context.Context, d *delivery) error {
-	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
-	defer cancel()
+	ctx, release := limit(ctx, s.options.Timeout)
+	defer release()
 	return s.insertNames(ctx, d.parcel.token(), d.profile)
 }
 
@@ -42,8 +43,8 @@ func (s *Store) insertNames(ctx context.Context, token string, r *profileRows) e
 
 // deliver sends spans and profiles, and then that they are there. began tells whether anything of it may have arrived.
 func (s *Store) deliver(ctx context.Context, d *delivery) (began bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
-	defer cancel()
+	ctx, release := limit(ctx, s.options.Timeout)
+	defer release()
 	for _, t := range []struct {
 		name    string
 		columns []string
@@ -63,6 +64,15 @@ func (s *Store) deliver(ctx context.Context, d *delivery) (began bool, err error
 	}
 	return began, nil
 }
+
+// limit returns a context that ends after a time. release frees it a moment later: the driver may watch the context of a batch
+// still when that was sent, and would close a connection that somebody else has got by then.
+func limit(ctx context.Context, patience time.Duration) (limited context.Context, release func()) {
+	limited, cancel := context.WithTimeout(ctx, patience)
+	return limited, func() { time.AfterFunc(linger, cancel) }
+}
+
+const linger = time.Second
 
 // insertSettings make an insert one batch that is in the tables when ClickHouse has answered, once for each token.
 func insertSettings(token string) clickhouse.Settings {

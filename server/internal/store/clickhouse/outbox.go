@@ -325,8 +325,8 @@ func (o *outbox) read(ctx context.Context, upTo uint64) (limited context.Context
 				o.gate.RUnlock()
 				return nil, nil, nil, err
 			}
-			limited, cancel := context.WithTimeout(ctx, o.s.options.QueryTime)
-			return unhurried{limited}, waiting, func() { cancel(); o.gate.RUnlock() }, nil
+			limited, done := limit(ctx, o.s.options.QueryTime)
+			return unhurried{limited}, waiting, func() { done(); o.gate.RUnlock() }, nil
 		}
 		o.gate.RUnlock()
 		if err := o.settle(ctx, attempted); err != nil {
