@@ -41,7 +41,8 @@ func newDatabase(t *testing.T) string {
 
 // node starts one of several nodes.
 func node(t *testing.T, data, url string) *server {
-	s := start(t, data, "--store", "clickhouse", "--trace-grace", "500ms", "--trace-idle", "1s")
+	s := start(t, data, "--store", "clickhouse", "--trace-grace", "500ms", "--trace-idle", "1s",
+		"--clickhouse-complete-every", "200ms", "--clickhouse-complete-grace", "2s")
 	s.cmd.Env = append(os.Environ(), "OTELPROF_CLICKHOUSE="+url)
 	return s.run()
 }
@@ -83,14 +84,21 @@ func byService(trace []demo.Span) (all []*tracepb.ResourceSpans) {
 	return all
 }
 
-// answers are what must be the same of all servers.
-func (s *server) answers(tree bool) (all []string) {
-	s.t.Helper()
-	paths := []string{"/api/services", "/api/v3/operations?service=web", "/api/v3/services"}
-	if tree {
-		paths = append(paths, "/api/v1/profile?since=all&format=csv", "/api/v1/profile?since=all&format=folded")
+// bySpan returns the spans of a trace one by one.
+func bySpan(trace []demo.Span) (all []*tracepb.ResourceSpans) {
+	for i := range trace {
+		all = append(all, demo.Resource(trace[i].Service, trace[i:i+1]))
 	}
-	for _, path := range paths {
+	return all
+}
+
+// answers are what must be the same of all servers.
+func (s *server) answers() (all []string) {
+	s.t.Helper()
+	for _, path := range []string{
+		"/api/services", "/api/v3/operations?service=web", "/api/v3/services",
+		"/api/v1/profile?since=all&format=csv", "/api/v1/profile?since=all&format=folded",
+	} {
 		all = append(all, path+": "+string(s.fetch(path)))
 	}
 	return append(all, s.traces()...)
@@ -120,10 +128,11 @@ func (s *server) traces() (all []string) {
 	return all
 }
 
-// TestThreeNodes sends the same traces to one node with Pebble and to three with one ClickHouse behind them.
+// TestThreeNodes sends the same traces to one node with Pebble and to three with one ClickHouse behind them: whole traces, services
+// of a trace to different nodes, and every span to the next node. The answers are the same.
 func TestThreeNodes(t *testing.T) {
-	for _, whole := range []bool{true, false} {
-		t.Run(fmt.Sprintf("whole traces %v", whole), func(t *testing.T) {
+	for _, way := range []string{"whole traces", "services", "spans"} {
+		t.Run(way, func(t *testing.T) {
 			url := newDatabase(t)
 			one := start(t, t.TempDir(), "--trace-grace", "500ms", "--trace-idle", "1s").run()
 			var nodes []*server
@@ -134,9 +143,13 @@ func TestThreeNodes(t *testing.T) {
 			for i := range 150 {
 				trace := g.Trace(began.Add(time.Duration(i) * time.Second))
 				spans += len(trace)
-				for n, r := range byService(trace) {
+				parts := byService(trace)
+				if way == "spans" {
+					parts = bySpan(trace)
+				}
+				for n, r := range parts {
 					one.take(r)
-					if whole {
+					if way == "whole traces" {
 						n = i
 					}
 					nodes[n%3].take(r)
@@ -145,14 +158,15 @@ func TestThreeNodes(t *testing.T) {
 			for _, s := range append([]*server{one}, nodes...) {
 				s.waitFor(spans)
 			}
-			want := one.answers(whole)
+			want := one.answers()
 			for _, s := range nodes {
-				got := s.answers(whole)
+				got := s.answers()
 				require.Len(t, got, len(want))
 				for i := range want {
 					require.True(t, want[i] == got[i], "want %.600s\n got %.600s", want[i], got[i])
 				}
-				s.requireSameCounts(one)
+				require.Equal(t, one.sorted(), s.sorted())
+				require.Contains(t, string(s.fetch("/metrics")), "otelprof_store_completed_timestamp_seconds 1.")
 				require.NoError(t, s.end(syscall.SIGTERM), "%s", s.output)
 				require.NotContains(t, s.output.String(), "hush")
 			}
@@ -161,19 +175,14 @@ func TestThreeNodes(t *testing.T) {
 	}
 }
 
-// requireSameCounts compares what does not depend on where the rest of a trace arrived.
-func (s *server) requireSameCounts(other *server) {
+// sorted returns the blocks in an order of their own.
+func (s *server) sorted() []block {
 	s.t.Helper()
-	have, want := s.blocks(), other.blocks()
-	for _, list := range [][]block{have, want} {
-		slices.SortFunc(list, func(a, b block) int {
-			return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Track, b.Track), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
-		})
-		for i := range list {
-			list[i].Stats.Self, list[i].Stats.Critical = 0, 0
-		}
-	}
-	require.Equal(s.t, want, have)
+	list := s.blocks()
+	slices.SortFunc(list, func(a, b block) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Track, b.Track), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
+	})
+	return list
 }
 
 // TestKilledNode kills a node in the midst of its work, several times: every span that was acknowledged is there once.

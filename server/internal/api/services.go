@@ -17,6 +17,7 @@ type statusAnswer struct {
 	LogEntries int64   `json:"log_entries"`
 	Oldest     *string `json:"oldest"`
 	Newest     *string `json:"newest"`
+	Completed  *string `json:"completed"`
 	// Endpoints are the addresses to which programs send, and others.
 	Endpoints map[string]string `json:"endpoints"`
 }
@@ -35,7 +36,7 @@ func (h *Handler) status(ctx context.Context, r *request) (any, error) {
 	}
 	return statusAnswer{
 		Version: h.Version, Now: moment(r.now), Spans: size.Spans, Traces: size.Traces, Bytes: size.Bytes,
-		LogEntries: size.LogEntries, Oldest: moment(size.Oldest), Newest: moment(size.Newest), Endpoints: endpoints,
+		LogEntries: size.LogEntries, Oldest: moment(size.Oldest), Newest: moment(size.Newest), Completed: moment(size.Completed), Endpoints: endpoints,
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -14,6 +15,8 @@ func (f *serveFlags) addClickHouse(flags *pflag.FlagSet) {
 	flags.StringVar(&f.ClickHouse.URL, "clickhouse", "", "`URL` of ClickHouse for --store clickhouse, clickhouse://user:password@host:9000/database; better given by OTELPROF_CLICKHOUSE than on a command line")
 	flags.StringVar(&f.clickHouseQueue, "clickhouse-queue-bytes", "16GiB", "how much may wait on the disk for ClickHouse; then requests are refused")
 	flags.BoolVar(&f.ClickHouse.KeepSchema, "clickhouse-keep-schema", false, "do not make tables; otelprof clickhouse schema prints what is needed")
+	flags.DurationVar(&f.ClickHouse.CompleteEvery, "clickhouse-complete-every", 10*time.Second, "how often traces are completed whose spans reached several nodes; 0 is never, which must be so on all nodes")
+	flags.DurationVar(&f.ClickHouse.CompleteGrace, "clickhouse-complete-grace", 30*time.Second, "how long the spans of such a trace have to reach ClickHouse")
 	addSchema(flags, &f.ClickHouse.Schema, "clickhouse-")
 }
 

@@ -26,8 +26,10 @@ const (
 type Config struct {
 	// Store is one of the stores above; Data is the folder of StorePebble, and of the queue of StoreClickHouse.
 	Store, Data string
-	// ClickHouse is where StoreClickHouse is. Its Dir and Logger are set by Start.
+	// ClickHouse is where StoreClickHouse is. Its Dir, Logger and Complete are set by Start.
 	ClickHouse clickhouse.Options
+	// LeaveScattered switches off that nodes complete traces whose spans reached several of them. It must be the same on all.
+	LeaveScattered bool
 	// The addresses to listen on, host:port; an empty one is left out.
 	OTLPGRPC, OTLPHTTP string
 	// HTTP has the page, the API, Jaeger's HTTP API and the metrics.

@@ -121,6 +121,13 @@ func (d *Daemon) openStore(ctx context.Context) error {
 	case StoreClickHouse:
 		o := d.config.ClickHouse
 		o.Dir, o.Logger = d.config.Data, d.config.Log
+		if !d.config.LeaveScattered {
+			complete, err := pipeline.NewCompleter(d.config.Pipeline)
+			if err != nil {
+				return err
+			}
+			o.Complete = complete
+		}
 		s, err := clickhouse.Open(ctx, o)
 		if err != nil {
 			return err
@@ -139,6 +146,7 @@ func (d *Daemon) openPipeline(ctx context.Context) error {
 		c.Recycle = buffer.Put
 	}
 	c.Store, c.Log, c.StatisticsOnly = d.store, d.config.Log, d.config.Store == StoreNone
+	c.Withhold = d.config.Store == StoreClickHouse && !d.config.LeaveScattered
 	var err error
 	if d.pipeline, err = pipeline.Open(ctx, c); err != nil {
 		return err

@@ -131,6 +131,7 @@ func (d *Daemon) storeFigures() []metrics.Value {
 	case *clickhouse.Store:
 		c := s.Counters()
 		all = append(append(all, pebbleFigures(c.Local)...), queueFigures(c)...)
+		all = append(all, completionFigures(s.Completion())...)
 	}
 	return all
 }
@@ -154,8 +155,26 @@ func queueFigures(c clickhouse.Counters) []metrics.Value {
 	}
 }
 
+// completionFigures tell how the completion of traces goes.
+func completionFigures(c clickhouse.Completion) []metrics.Value {
+	holds := int64(0)
+	if c.Holds {
+		holds = 1
+	}
+	return []metrics.Value{
+		gauge("completes", "1 on the node that completes traces now.", holds),
+		counter("completed_traces", "Traces that this node completed.", c.Traces),
+		counter("completed_parts", "Parts of traces that this node completed.", c.Parts),
+		counter("skipped_parts", "Parts of traces that could not be completed, because spans of them are gone.", c.Skipped),
+		counter("completion_errors", "Attempts to complete traces that failed; they are repeated.", c.Failed),
+	}
+}
+
 func sizeFigures(s store.Size) []metrics.Value {
-	oldest, newest := int64(0), int64(0)
+	oldest, newest, completed := int64(0), int64(0), int64(0)
+	if !s.Completed.IsZero() {
+		completed = s.Completed.Unix()
+	}
 	if !s.Oldest.IsZero() {
 		oldest, newest = s.Oldest.Unix(), s.Newest.Unix()
 	}
@@ -165,6 +184,7 @@ func sizeFigures(s store.Size) []metrics.Value {
 		gauge("log_entries", "Requests that are in no segment yet.", s.LogEntries),
 		gauge("oldest_timestamp_seconds", "When the earliest span started; 0 if there is none.", oldest),
 		gauge("newest_timestamp_seconds", "When the latest span ended; 0 if there is none.", newest),
+		gauge("completed_timestamp_seconds", "What reached any node before is counted in whole traces. 0 if that is not known.", completed),
 	}
 }
 

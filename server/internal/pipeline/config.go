@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
@@ -50,6 +51,10 @@ type Config struct {
 	RetentionBytes int64
 	// MaxFuture is how far ahead of our clock a span may end; those beyond are refused. Negative accepts all.
 	MaxFuture time.Duration
+
+	// Withhold leaves a part of a trace out of the call tree if a span in it lacks its parent. Its spans count in their
+	// blocks. The store must be one that completes traces.
+	Withhold bool
 
 	// Split are the resource attributes besides service.name that make a service: see otlp.Walker. Spans that are stored
 	// already keep the service that they were filed under.
@@ -102,6 +107,14 @@ func (c *Config) complete() error {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return c.validate()
+}
+
+// limits returns those of the aggregators. The table of sites decides what overflows; they have room for sites that were
+// forgotten there.
+func (c *Config) limits() core.Limits {
+	l := core.DefaultLimits()
+	l.MaxSites, l.MaxNodes, l.MaxDepth = 2*c.MaxSites, c.MaxNodes, c.MaxDepth
+	return l
 }
 
 // maxSplit is by how many attributes services may be split.

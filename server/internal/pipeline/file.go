@@ -6,6 +6,7 @@ import (
 
 	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/server/internal/assembly"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
 // assembler assembles traces as the pipeline has them.
@@ -144,7 +145,7 @@ func (p *Pipeline) stalled() bool {
 
 // isLarge reports whether the segment has enough in it to be committed.
 func (g *segment) isLarge(c *Config) bool {
-	return g.spans >= c.SegmentSpans || len(g.tally.minutes) >= c.SegmentMinutes || g.importedSize >= maxImported/2*c.MaxNodes
+	return g.spans >= c.SegmentSpans || len(g.tally.minutes)+len(g.withheld.minutes) >= c.SegmentMinutes || g.importedSize >= maxImported/2*c.MaxNodes
 }
 
 // relieve files traces before their time, those that have waited longest first, if memory is short.
@@ -176,9 +177,14 @@ func (p *Pipeline) file(t *trace) {
 	if g.spans == 0 {
 		g.began = p.now()
 	}
-	if t.isProfile() {
+	isProfile := t.isProfile()
+	t.filed = p.howFiled(found, isProfile)
+	switch {
+	case isProfile:
 		p.importProfile(g, t, order)
-	} else {
+	case t.filed.Withheld:
+		g.withheld.record(t, found, order)
+	default:
 		g.tally.record(t, found, order)
 	}
 	p.recent.add(mixID(&t.id), found)
@@ -193,6 +199,20 @@ func (p *Pipeline) file(t *trace) {
 	p.counts.used.Add(-t.bytes)
 	p.shard(&t.id).recycle(t)
 	g.memory.empty()
+}
+
+// howFiled returns what is noted of how a trace is counted, for a store that completes traces.
+func (p *Pipeline) howFiled(found []assembly.Span, isProfile bool) (f store.Filed) {
+	if !p.config.Withhold {
+		return f
+	}
+	for i := range found {
+		if isProfile || found[i].Flags.Has(assembly.Duplicate) {
+			f.Uncounted.Set(i)
+		}
+		f.Withheld = f.Withheld || !isProfile && found[i].Flags.Has(assembly.Orphan)
+	}
+	return f
 }
 
 func (p *Pipeline) countFiled(found []assembly.Span, late bool) {
@@ -246,7 +266,7 @@ func (p *Pipeline) closeIfDue() {
 // closeSegment hands the open segment to the committer. The caller holds the cut.
 func (p *Pipeline) closeSegment() {
 	g := p.open
-	g.profiles = append(g.profiles, g.tally.take()...)
+	g.profiles = append(append(g.profiles, g.tally.take()...), g.withheld.take()...)
 	p.waiting = append(p.waiting, g)
 	p.open = p.newSegment(g.number + 1)
 	p.open.memory.free, g.memory.free = g.memory.free, nil

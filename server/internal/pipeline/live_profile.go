@@ -76,7 +76,7 @@ func (l *Live) readProfiles(within store.Range) (live map[int64][]*core.Snapshot
 			for _, x := range g.profiles {
 				add(x)
 			}
-			for _, m := range g.tally.minutes {
+			for _, m := range slices.Concat(g.tally.minutes, g.withheld.minutes) {
 				if m.minute >= from && m.minute < until {
 					add(profileOf(m.minute, m.agg.Snapshot()))
 				}
@@ -91,8 +91,7 @@ func (l *Live) readProfiles(within store.Range) (live map[int64][]*core.Snapshot
 
 // pendingProfiles returns the profiles of the pending spans, without a tree. The caller holds the cut.
 func (p *Pipeline) pendingProfiles() []store.Profile {
-	makers := counters{config: p.makers.config}
-	makers.config.NoTree = true
+	makers := counters{config: p.flat.config}
 	count := tally{makers: &makers, limit: maxFreeCounters}
 	var a assembler
 	a.MaxSkew = p.config.MaxSkew

@@ -49,6 +49,7 @@ type Pipeline struct {
 	waiting   []*segment
 	recent    *recent
 	makers    counters
+	flat      counters // without a call tree
 	assembler assembler
 }
 
@@ -67,14 +68,12 @@ func Open(ctx context.Context, c Config) (*Pipeline, error) {
 		stop: make(chan struct{}), hurry: make(chan struct{}, 1), closedSegments: make(chan *segment, maxWaiting),
 	}
 	p.assembler.MaxSkew = c.MaxSkew
-	// The table of sites decides what overflows; the aggregators have room for sites that were forgotten there.
-	p.makers.config.Limits = core.DefaultLimits()
-	p.makers.config.Limits.MaxSites = 2 * c.MaxSites
-	p.makers.config.Limits.MaxNodes = c.MaxNodes
-	p.makers.config.Limits.MaxDepth = c.MaxDepth
+	p.makers.config.Limits = c.limits()
 	if _, err := core.New(p.makers.config); err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
+	p.flat.config = p.makers.config
+	p.flat.config.NoTree = true
 	for i := range p.shards {
 		p.shards[i].init()
 	}
@@ -100,7 +99,7 @@ func Open(ctx context.Context, c Config) (*Pipeline, error) {
 func (p *Pipeline) now() time.Duration { return time.Since(p.began) }
 
 func (p *Pipeline) newSegment(number uint64) *segment {
-	return &segment{number: number, tally: tally{makers: &p.makers}}
+	return &segment{number: number, tally: tally{makers: &p.makers}, withheld: tally{makers: &p.flat}}
 }
 
 // Close refuses further requests, files all traces and commits them. When the context ends before that is done, it gives

@@ -47,7 +47,7 @@ func (w *witness) Commit(ctx context.Context, g *store.Segment) error {
 		for i, s := range t.Spans {
 			spans[i] = store.Span{Origin: s.Origin, Raw: bytes.Clone(s.Raw)}
 		}
-		c.Traces = append(c.Traces, store.Trace{ID: t.ID, Spans: spans})
+		c.Traces = append(c.Traces, store.Trace{ID: t.ID, Spans: spans, Filed: t.Filed})
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

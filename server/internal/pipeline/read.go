@@ -217,14 +217,8 @@ func (r *reader) read(s *otlp.Span) {
 		r.spans = append(r.spans, span{})
 	}
 	x := &r.spans[n]
-	x.id, x.parent = s.Span, s.Parent
-	x.start, x.duration = moment(s.Start), min(s.Duration(), maxMoment)
-	x.failed, x.sampled, x.profile = s.Failed, s.Sampled(), s.Profile
+	x.take(s)
 	x.site = r.p.sites.of(s, r.hash, r.minute)
-	x.unsampled = 0
-	if count, ok := otlp.AdjustedCount(s.TraceState); ok {
-		x.unsampled = count - 1024
-	}
 	if !r.p.config.StatisticsOnly {
 		x.origin, x.raw, x.index = r.origin, s.Raw, uint32(r.all)
 	} else if s.Profile {

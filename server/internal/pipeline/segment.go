@@ -21,6 +21,8 @@ type segment struct {
 	tally  tally
 	// memory is that of the traces' spans.
 	memory arena
+	// withheld counts the traces that are kept out of the call tree.
+	withheld tally
 	// profiles are those that came as such, with importedSize blocks and nodes, and once the segment is closed those of
 	// the traces.
 	profiles     []store.Profile
@@ -50,7 +52,7 @@ func (w *writer) write(g *segment) *store.Segment {
 		for i := range t.spans {
 			w.add(&t.spans[i], g.number)
 		}
-		s.Traces = append(s.Traces, store.Trace{ID: t.id, Spans: w.spans[from:len(w.spans):len(w.spans)]})
+		s.Traces = append(s.Traces, store.Trace{ID: t.id, Spans: w.spans[from:len(w.spans):len(w.spans)], Filed: t.filed})
 	}
 	w.consume()
 	return s

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
@@ -25,6 +26,17 @@ type span struct {
 	failed, sampled bool
 	// profile: it stands for something in a profile. Then raw is there always.
 	profile bool
+}
+
+// take takes over what a span says of itself.
+func (s *span) take(from *otlp.Span) {
+	s.id, s.parent = from.Span, from.Parent
+	s.start, s.duration = moment(from.Start), min(from.Duration(), maxMoment)
+	s.failed, s.sampled, s.profile = from.Failed, from.Sampled(), from.Profile
+	s.unsampled = 0
+	if count, ok := otlp.AdjustedCount(from.TraceState); ok {
+		s.unsampled = count - 1024
+	}
 }
 
 const spanSize = int64(unsafe.Sizeof(span{}))

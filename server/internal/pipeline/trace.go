@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
 // trace is what was received of a trace since it was last filed.
@@ -20,6 +21,8 @@ type trace struct {
 	list          *traceList
 	before, after *trace
 	rooted        bool
+	// filed is how it was counted, once it is filed.
+	filed store.Filed
 }
 
 // traceList is a list of traces in the order in which they were put into it.

@@ -137,4 +137,7 @@ type Size struct {
 	Oldest, Newest time.Time
 	// LogEntries are the requests that are in no segment yet.
 	LogEntries int64
+	// Completed is the time before which all parts of traces that had arrived at some node are counted as one. Zero where
+	// that is not known, or parts stay as they are.
+	Completed time.Time
 }

@@ -83,6 +83,8 @@ type Origin struct {
 type Trace struct {
 	ID    core.TraceID
 	Spans []Span
+	// Filed matters in segments alone.
+	Filed
 }
 
 // Span is one span of a trace, as it was received.

@@ -278,6 +278,7 @@ export interface Status {
   log_entries: number;
   oldest: string | null;
   newest: string | null;
+  completed: string | null;
   endpoints: Record<string, string>;
 }
 

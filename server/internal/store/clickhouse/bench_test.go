@@ -12,7 +12,7 @@ import (
 func BenchmarkMakeRows(b *testing.B) {
 	m := storetest.NewGenerator(1).Segment(1000)
 	m.AddProfiles()
-	encoded, err := encodeParcel(&m.Segment, 1)
+	encoded, err := encodeParcel(&m.Segment, "a node", 1)
 	require.NoError(b, err)
 	p, err := decodeParcel(encoded)
 	require.NoError(b, err)
@@ -30,7 +30,7 @@ func BenchmarkParcel(b *testing.B) {
 	m.AddProfiles()
 	b.ReportAllocs()
 	for b.Loop() {
-		encoded, err := encodeParcel(&m.Segment, 1)
+		encoded, err := encodeParcel(&m.Segment, "a node", 1)
 		require.NoError(b, err)
 		_, err = decodeParcel(encoded)
 		require.NoError(b, err)

@@ -12,6 +12,17 @@
 //
 // The tables, which have what all nodes sent, and the parcels of this node that are not sent yet. While it is unknown whether
 // ClickHouse has a parcel, because a connection broke, readers wait until that is settled, and get an error if it cannot be.
+// Nothing is sent while they read; commits go on.
+//
+// # Traces of several nodes
+//
+// A trace whose spans reached several nodes is in several parts, each counted as if it were all. CompleteTraces counts such
+// traces again, as one, and adds the difference to the profile. Nodes agree by tokens, which ClickHouse takes once: on who
+// does it, in a journal, and on what is completed together, in plans. docs/adr/012 tells why.
+//
+// # Hours
+//
+// A materialized view sums the profile up by hours. Whole hours are read from there, where nobody asks for their minutes.
 //
 // # Tables
 //

@@ -14,7 +14,7 @@ import (
 
 // EncodeParcel returns a segment as it lies in the queue.
 func EncodeParcel(t *testing.T, g *store.Segment) []byte {
-	b, err := encodeParcel(g, 1)
+	b, err := encodeParcel(g, "a node", 1)
 	require.NoError(t, err)
 	return b
 }
@@ -49,7 +49,7 @@ func TestRefusalsAreExplained(t *testing.T) {
 func FuzzDecodeParcel(f *testing.F) {
 	m := storetest.NewGenerator(1).Segment(2)
 	m.AddProfiles()
-	b, err := encodeParcel(&m.Segment, 7)
+	b, err := encodeParcel(&m.Segment, "a node", 7)
 	require.NoError(f, err)
 	f.Add(b)
 	f.Add(b[:len(b)/2])

@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -10,6 +11,7 @@ import (
 // Codes of ClickHouse's errors.
 const (
 	codeUnknownDatabase = 81
+	codeTooSlow         = 159
 	codeReadOnly        = 164
 	codeUnknownUser     = 192
 	codeWrongPassword   = 193
@@ -38,6 +40,9 @@ func explain(err error) error {
 		return err
 	}
 	exception, refused := refusal(err)
+	if errors.Is(err, context.DeadlineExceeded) || refused && exception.Code == codeTooSlow {
+		return fmt.Errorf("ClickHouse takes too long: %w", err)
+	}
 	if !refused {
 		return fmt.Errorf("ClickHouse does not answer: %w", err)
 	}

@@ -26,9 +26,11 @@ type proxy struct {
 	// answers passes.
 	left    atomic.Int64
 	answers atomic.Bool
-	mu      sync.Mutex
-	open    map[net.Conn]bool
-	done    sync.WaitGroup
+	// slow keeps answers back until it is closed, unless it is nil.
+	slow atomic.Pointer[chan struct{}]
+	mu   sync.Mutex
+	open map[net.Conn]bool
+	done sync.WaitGroup
 }
 
 const unlimited = 1 << 60
@@ -75,7 +77,14 @@ func (p *proxy) pass(client net.Conn) {
 	p.mu.Unlock()
 	var both sync.WaitGroup
 	both.Go(func() { p.copy(server, client, func(n int) bool { return p.left.Add(-int64(n)) >= 0 }) })
-	both.Go(func() { p.copy(client, server, func(int) bool { return p.answers.Load() }) })
+	both.Go(func() {
+		p.copy(client, server, func(int) bool {
+			if slow := p.slow.Load(); slow != nil {
+				<-*slow
+			}
+			return p.answers.Load()
+		})
+	})
 	both.Wait()
 	p.mu.Lock()
 	delete(p.open, client)
@@ -154,6 +163,44 @@ func TestCut(t *testing.T) {
 		p.answers.Store(true)
 		requireAll(t, s, segments)
 	}
+	require.NoError(t, s.Close())
+}
+
+// TestSlow has a ClickHouse whose answers take longer than the store waits. Commits do not wait; queries say that it takes too
+// long, and nothing is lost or counted twice.
+func TestSlow(t *testing.T) {
+	url := newDatabase(t)
+	require.NoError(t, open(t, options(t, url)).Close()) // makes the tables
+	p := newProxy(t)
+	o := options(t, p.through(url)+"?dial_timeout=300ms")
+	o.Timeout, o.QueryTime, o.CloseTime = 300*time.Millisecond, 300*time.Millisecond, -1
+	s := open(t, o)
+	g := storetest.NewGenerator(6)
+	var segments []*storetest.Made
+	commit := func() {
+		m := g.Segment(100)
+		m.AddProfiles()
+		require.NoError(t, s.Commit(t.Context(), &m.Segment))
+		segments = append(segments, m)
+	}
+	slow := make(chan struct{})
+	p.slow.Store(&slow)
+	_, err := s.Profile(t.Context(), store.Range{})
+	require.ErrorContains(t, err, "takes too long")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	for range 3 {
+		commit()
+	}
+	require.Eventually(t, func() bool { return s.Counters().Failed > 1 }, time.Minute, time.Millisecond)
+	require.EqualValues(t, 3, s.Counters().Waiting)
+	_, err = s.Profile(t.Context(), store.Range{})
+	require.Error(t, err)
+	p.slow.Store(nil)
+	close(slow)
+	require.NoError(t, s.Close())
+	o.URL, o.Timeout, o.QueryTime = url, time.Minute, time.Minute
+	s = open(t, o)
+	requireAll(t, s, segments)
 	require.NoError(t, s.Close())
 }
 

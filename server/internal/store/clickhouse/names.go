@@ -11,18 +11,19 @@ import (
 )
 
 // Services implements store.Reader.
-func (s *Store) Services(ctx context.Context) ([]string, error) {
+func (s view) Services(ctx context.Context) ([]string, error) {
 	names := map[string]struct{}{}
-	err := s.operations(ctx, "SELECT DISTINCT ServiceName, '', '' FROM otel_traces", func(o store.Operation) { names[o.Service] = struct{}{} })
+	err := s.operations(ctx, "SELECT ServiceName, '', '' FROM otel_traces GROUP BY ServiceName"+s.perShard(), func(o store.Operation) { names[o.Service] = struct{}{} })
 	return slices.Sorted(maps.Keys(names)), err
 }
 
 // Operations implements store.Reader.
-func (s *Store) Operations(ctx context.Context, service string) ([]store.Operation, error) {
-	query := "SELECT DISTINCT ServiceName, SpanName, SpanKind FROM otel_traces"
+func (s view) Operations(ctx context.Context, service string) ([]store.Operation, error) {
+	query := "SELECT ServiceName, SpanName, SpanKind FROM otel_traces"
 	if service != "" {
 		query += " WHERE ServiceName = " + quote(service)
 	}
+	query += " GROUP BY ServiceName, SpanName, SpanKind" + s.perShard()
 	all := map[store.Operation]struct{}{}
 	err := s.operations(ctx, query, func(o store.Operation) {
 		if service == "" || o.Service == service {
@@ -32,12 +33,12 @@ func (s *Store) Operations(ctx context.Context, service string) ([]store.Operati
 	return slices.SortedFunc(maps.Keys(all), store.Operation.Compare), err
 }
 
-// operations calls f for what a query finds, and for the spans that wait.
-func (s *Store) operations(ctx context.Context, query string, f func(store.Operation)) error {
+// operations calls f for what a query finds, which may be the same several times, and for the spans that wait.
+func (s view) operations(ctx context.Context, query string, f func(store.Operation)) error {
 	if err := s.use(ctx); err != nil {
 		return err
 	}
-	waiting, release, err := s.outbox.read(ctx)
+	ctx, waiting, release, err := s.outbox.read(ctx, s.upTo)
 	if err != nil {
 		return err
 	}

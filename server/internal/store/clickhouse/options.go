@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
 // Options of a store. URL and Dir are needed; the zero value of all others means the default.
@@ -31,8 +33,17 @@ type Options struct {
 	RetainSlack time.Duration
 	// Timeout is how long an answer of ClickHouse may take when a parcel is sent: one minute by default.
 	Timeout time.Duration
+	// QueryTime is how long a query may take: one minute by default. Nothing is sent meanwhile.
+	QueryTime time.Duration
 	// CloseTime is how long Close tries to send what waits: 5 s by default, negative for not at all.
 	CloseTime time.Duration
+	// Complete counts traces again that were filed in parts. Nil switches that off; then no part may be withheld.
+	Complete store.Completer
+	// CompleteEvery is how often a node looks for such traces, or whether it has to: 10 s by default, negative for never.
+	// CompleteGrace is how long the other parts of a trace have to arrive: 30 s by default, negative for none.
+	CompleteEvery, CompleteGrace time.Duration
+	// CompleteSpans is about how many spans are completed at once, which are in memory: 50 000 by default.
+	CompleteSpans int
 	// Logger gets what operators should know; nil for slog.Default().
 	Logger *slog.Logger
 	// Now is the clock for snapshots and for the order of segments; nil for time.Now.
@@ -44,6 +55,9 @@ const (
 	defaultSlack     = time.Hour
 	defaultTimeout   = time.Minute
 	defaultCloseTime = 5 * time.Second
+	defaultEvery     = 10 * time.Second
+	defaultGrace     = 30 * time.Second
+	defaultSpans     = 50_000
 )
 
 func (o *Options) setDefaults() {
@@ -56,9 +70,22 @@ func (o *Options) setDefaults() {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
 	}
+	if o.QueryTime <= 0 {
+		o.QueryTime = defaultTimeout
+	}
 	if o.CloseTime == 0 {
 		o.CloseTime = defaultCloseTime
 	}
+	if o.CompleteEvery == 0 {
+		o.CompleteEvery = defaultEvery
+	}
+	if o.CompleteGrace == 0 {
+		o.CompleteGrace = defaultGrace
+	}
+	if o.CompleteSpans <= 0 {
+		o.CompleteSpans = defaultSpans
+	}
+	o.CompleteGrace = max(o.CompleteGrace, 0)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

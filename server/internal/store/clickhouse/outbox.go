@@ -17,6 +17,11 @@ type outbox struct {
 
 	// gate is held by readers for reading, and while a parcel is sent: for a reader it is in ClickHouse or here.
 	gate sync.RWMutex
+	// commits is how many there were since the store was opened, views how many views are open that show so many of them; left
+	// is closed when one is closed. They are guarded by mu.
+	commits uint64
+	views   map[uint64]int
+	left    chan struct{}
 
 	mu sync.Mutex
 	// queue are the parcels that wait, in order.
@@ -39,6 +44,8 @@ type outbox struct {
 // queued is a parcel that waits.
 type queued struct {
 	number uint64
+	// commit says which commit it came with since the store was opened; 0 if it was before.
+	commit uint64
 	since  time.Time
 	spans  int64
 	// parcel is nil if it is on the disk only.
@@ -50,6 +57,7 @@ const maxCached = 32 << 20
 
 func (o *outbox) open(ctx context.Context, s *Store) error {
 	o.s = s
+	o.views, o.left = map[uint64]int{}, make(chan struct{})
 	o.attempted, o.wake = make(chan struct{}), make(chan struct{}, 1)
 	o.closing, o.done = make(chan struct{}), make(chan struct{})
 	for _, number := range s.local.Parcels() {
@@ -62,7 +70,7 @@ func (o *outbox) open(ctx context.Context, s *Store) error {
 			return err
 		}
 		s.order = max(s.order, p.order)
-		o.enqueue(&queued{number: number, since: time.Unix(0, int64(p.order)), parcel: p})
+		o.put(&queued{number: number, since: time.Unix(0, int64(p.order)), parcel: p})
 	}
 	// It may be that it was sent, and the process ended before it was dropped.
 	o.unsure = len(o.queue) > 0
@@ -101,8 +109,18 @@ func (o *outbox) add(number uint64, packed []byte) {
 		o.s.options.Logger.Error("store: a parcel that was just made cannot be read", "error", err)
 		return
 	}
-	o.enqueue(&queued{number: number, since: time.Now(), parcel: p})
+	o.mu.Lock()
+	o.commits++
+	o.put(&queued{number: number, commit: o.commits, since: time.Now(), parcel: p})
+	o.mu.Unlock()
 	o.nudge()
+}
+
+// addNothing counts a commit without a parcel.
+func (o *outbox) addNothing() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.commits++
 }
 
 func (o *outbox) nudge() {
@@ -112,9 +130,8 @@ func (o *outbox) nudge() {
 	}
 }
 
-func (o *outbox) enqueue(q *queued) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+// put queues a parcel. The caller holds mu.
+func (o *outbox) put(q *queued) {
 	q.spans = q.parcel.spans
 	if o.cached += q.parcel.bytes; o.cached > maxCached && len(o.queue) > 0 {
 		o.cached -= q.parcel.bytes
@@ -194,7 +211,9 @@ func (o *outbox) sendOne(ctx context.Context, q *queued) error {
 	if err := o.s.deliverNames(ctx, d); err != nil {
 		return explain(err)
 	}
-	o.gate.Lock()
+	if err := o.lock(ctx, q); err != nil {
+		return err
+	}
 	defer o.gate.Unlock()
 	began, err := o.s.deliver(ctx, d)
 	o.mu.Lock()
@@ -214,6 +233,39 @@ func (o *outbox) sendOne(ctx context.Context, q *queued) error {
 		o.s.options.Logger.Error("store: a parcel that was sent cannot be dropped", "error", err)
 	}
 	return nil
+}
+
+// lock waits until no view is open that must not see the parcel, and for readers.
+func (o *outbox) lock(ctx context.Context, q *queued) error {
+	for {
+		o.gate.Lock()
+		o.mu.Lock()
+		free, left := true, o.left
+		for upTo := range o.views {
+			free = free && upTo >= q.commit
+		}
+		o.mu.Unlock()
+		if free {
+			return nil
+		}
+		o.gate.Unlock()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-left:
+		}
+	}
+}
+
+// leave closes a view.
+func (o *outbox) leave(upTo uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.views[upTo]--; o.views[upTo] == 0 {
+		delete(o.views, upTo)
+	}
+	close(o.left)
+	o.left = make(chan struct{})
 }
 
 // giveUp drops a parcel that can never be sent.
@@ -257,25 +309,28 @@ func (o *outbox) counters() Counters {
 	return c
 }
 
-// read returns what is not in ClickHouse, in order, and lets nothing be sent until release is called. If it is not known what is
-// in ClickHouse, it waits until it is, or until it turns out that this takes longer.
-func (o *outbox) read(ctx context.Context) (waiting []*parcel, release func(), err error) {
+// read returns what is not in ClickHouse of the first commits, in order, and lets nothing be sent until release is called. If it
+// is not known what is in ClickHouse, it waits until it is, or until it turns out that this takes longer. The context that it
+// returns ends when the query has taken too long, for it holds up what is to be sent.
+func (o *outbox) read(ctx context.Context, upTo uint64) (limited context.Context, waiting []*parcel, release func(), err error) {
 	for {
 		o.gate.RLock()
 		o.mu.Lock()
 		queue, unsure, attempted := slices.Clone(o.queue), o.unsure, o.attempted
 		o.mu.Unlock()
 		if !unsure {
+			queue = slices.DeleteFunc(queue, func(q *queued) bool { return q.commit > upTo })
 			waiting, err := o.parcels(ctx, queue)
 			if err != nil {
 				o.gate.RUnlock()
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
-			return waiting, o.gate.RUnlock, nil
+			limited, done := limit(ctx, o.s.options.QueryTime)
+			return unhurried{limited}, waiting, func() { done(); o.gate.RUnlock() }, nil
 		}
 		o.gate.RUnlock()
 		if err := o.settle(ctx, attempted); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
 }

@@ -17,23 +17,27 @@ type parcel struct {
 	// id is random: the tokens come from it, under which ClickHouse takes each of its batches once.
 	id [16]byte
 	// order is later than those of all earlier parcels of this node: the time in ns since the Unix epoch, as a rule.
-	order   uint64
+	order uint64
+	// node is the one that filed the segment, which may be another start of the same server. Empty before format 2.
+	node string
+	// part says of each trace how many parts of it come before it in the parcel.
+	part    []uint32
 	segment store.Segment // without Consumed
 	spans   int64
 	bytes   int64 // on the disk
 }
 
-// token returns the deduplication token of a batch.
-func (p *parcel) token(table string) string { return hex.EncodeToString(p.id[:]) + "-" + table }
+// token is what the deduplication tokens of its batches begin with.
+func (p *parcel) token() string { return hex.EncodeToString(p.id[:]) }
 
 // maxParcel is how large a parcel may be before compression.
 const maxParcel = 1 << 30
 
 // parcelFormat is the first byte of an encoded parcel.
-const parcelFormat = 1
+const parcelFormat = 2
 
 // encodeParcel gives a segment an id and returns it as bytes.
-func encodeParcel(g *store.Segment, order uint64) ([]byte, error) {
+func encodeParcel(g *store.Segment, node string, order uint64) ([]byte, error) {
 	size := 1 << 16
 	for i := range g.Traces {
 		size += 24
@@ -42,6 +46,7 @@ func encodeParcel(g *store.Segment, order uint64) ([]byte, error) {
 		}
 	}
 	b := make([]byte, 0, size)
+	b = appendBytes(b, []byte(node))
 	b = binary.AppendUvarint(b, uint64(len(g.Origins)))
 	for i := range g.Origins {
 		o := &g.Origins[i]
@@ -51,6 +56,8 @@ func encodeParcel(g *store.Segment, order uint64) ([]byte, error) {
 	for i := range g.Traces {
 		t := &g.Traces[i]
 		b = append(b, t.ID[:]...)
+		b = append(b, flag(t.Withheld))
+		b = appendBytes(b, t.Uncounted)
 		b = binary.AppendUvarint(b, uint64(len(t.Spans)))
 		for _, s := range t.Spans {
 			b = appendBytes(binary.AppendUvarint(b, uint64(s.Origin)), s.Raw)
@@ -77,11 +84,18 @@ func encodeParcel(g *store.Segment, order uint64) ([]byte, error) {
 	return head[:25+len(packed)], nil
 }
 
+func flag(set bool) byte {
+	if set {
+		return 1
+	}
+	return 0
+}
+
 func appendBytes(to, b []byte) []byte { return append(binary.AppendUvarint(to, uint64(len(b))), b...) }
 
 // decodeParcel reads what encodeParcel wrote.
 func decodeParcel(b []byte) (*parcel, error) {
-	if len(b) < 25 || b[0] != parcelFormat {
+	if len(b) < 25 || b[0] < 1 || b[0] > parcelFormat {
 		return nil, fmt.Errorf("%w: a parcel of another format", store.ErrDamaged)
 	}
 	p := &parcel{id: [16]byte(b[1:17]), order: binary.BigEndian.Uint64(b[17:]), bytes: int64(len(b))}
@@ -92,14 +106,23 @@ func decodeParcel(b []byte) (*parcel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: parcel: %w", store.ErrDamaged, err)
 	}
-	r := unpacker{rest: body}
+	r, filed := unpacker{rest: body}, b[0] >= 2
+	if filed {
+		p.node = string(r.bytes())
+	}
 	for range r.count() {
 		p.segment.Origins = append(p.segment.Origins, store.Origin{Resource: r.bytes(), Scope: r.bytes(), Service: string(r.bytes())})
 	}
 	traces := r.count()
 	p.segment.Traces = make([]store.Trace, 0, min(traces, len(r.rest)/(16+1)))
+	parts := make(map[core.TraceID]uint32, cap(p.segment.Traces))
 	for range traces {
 		t := store.Trace{ID: core.TraceID(r.take(16))}
+		if filed {
+			t.Withheld, t.Uncounted = r.take(1)[0] == 1, r.bytes()
+		}
+		p.part = append(p.part, parts[t.ID])
+		parts[t.ID]++
 		spans := r.count()
 		t.Spans = make([]store.Span, 0, min(spans, len(r.rest)/2))
 		for range spans {

@@ -28,7 +28,7 @@ func pathID(parent, site id) id {
 }
 
 var profileColumns = []string{
-	"Service", "SiteId", "PathId", "Minute", "Count", "Errors", "Total", "Self", "Critical", "Unsampled", "SumSquares", "Bytes",
+	"Service", "SiteId", "PathId", "Minute", "Count", "Errors", "Total", "Self", "Critical", "Unsampled", "SumSquares", "SquaresLess", "Bytes",
 	"Min", "Max", "First", "Last", "Active", "Pending", "Zero", "Buckets", "Slowest", "LastError",
 }
 
@@ -39,7 +39,7 @@ type profileRows struct {
 	minute                           []int64
 	count, errors                    []uint64
 	total, self, critical, unsampled []*big.Int
-	squares, bytes                   []*big.Int
+	squares, bytes, squaresLess      []*big.Int
 	min, max                         []uint64
 	first, last, active, pending     []int64
 	zero                             []uint64
@@ -51,7 +51,7 @@ type profileRows struct {
 
 func (r *profileRows) columns() []any {
 	return []any{
-		r.service, r.site, r.path, r.minute, r.count, r.errors, r.total, r.self, r.critical, r.unsampled, r.squares, r.bytes,
+		r.service, r.site, r.path, r.minute, r.count, r.errors, r.total, r.self, r.critical, r.unsampled, r.squares, r.squaresLess, r.bytes,
 		r.min, r.max, r.first, r.last, r.active, r.pending, r.zero, r.buckets, r.slowest, r.lastError,
 	}
 }
@@ -98,31 +98,42 @@ func (r *pathRows) add(id, parent, site id) {
 	r.id, r.parent, r.site = append(r.id, id[:]), append(r.parent, parent[:]), append(r.site, site[:])
 }
 
+func newProfileRows() *profileRows {
+	return &profileRows{sites: siteRows{seen: map[id]bool{}}, paths: pathRows{seen: map[id]bool{}}}
+}
+
 // makeProfileRows turns the profiles of a parcel into rows.
 func makeProfileRows(p *parcel) *profileRows {
-	r := &profileRows{sites: siteRows{seen: map[id]bool{}}, paths: pathRows{seen: map[id]bool{}}}
+	r := newProfileRows()
 	for i := range p.segment.Profiles {
-		minute, s := p.segment.Profiles[i].Minute, p.segment.Profiles[i].Snapshot
-		sites := make([]id, len(s.Blocks))
-		for i := range s.Blocks {
-			b := &s.Blocks[i]
-			sites[i] = siteID(&b.Site)
-			r.sites.add(sites[i], &b.Site)
-			r.add(minute, b.Site.Service, sites[i], id{}, &b.Stats, b.Pending)
-		}
-		paths := make([]id, len(s.Nodes))
-		for i := range s.Nodes {
-			n := &s.Nodes[i]
-			var parent id
-			if n.Parent >= 0 {
-				parent = paths[n.Parent]
-			}
-			paths[i] = pathID(parent, sites[n.Block])
-			r.paths.add(paths[i], parent, sites[n.Block])
-			r.add(minute, s.Blocks[n.Block].Site.Service, sites[n.Block], paths[i], &n.Stats, 0)
-		}
+		minute := p.segment.Profiles[i].Minute
+		r.walk(p.segment.Profiles[i].Snapshot, func(service string, site, path id, s *core.Stats, pending int64) {
+			r.add(minute, service, site, path, s, pending)
+		})
 	}
 	return r
+}
+
+// walk calls f for all blocks, which have no path, and then for all nodes of a snapshot, and notes what their ids mean.
+func (r *profileRows) walk(s *core.Snapshot, f func(service string, site, path id, s *core.Stats, pending int64)) {
+	sites := make([]id, len(s.Blocks))
+	for i := range s.Blocks {
+		b := &s.Blocks[i]
+		sites[i] = siteID(&b.Site)
+		r.sites.add(sites[i], &b.Site)
+		f(b.Site.Service, sites[i], id{}, &b.Stats, b.Pending)
+	}
+	paths := make([]id, len(s.Nodes))
+	for i := range s.Nodes {
+		n := &s.Nodes[i]
+		var parent id
+		if n.Parent >= 0 {
+			parent = paths[n.Parent]
+		}
+		paths[i] = pathID(parent, sites[n.Block])
+		r.paths.add(paths[i], parent, sites[n.Block])
+		f(s.Blocks[n.Block].Site.Service, sites[n.Block], paths[i], &n.Stats, 0)
+	}
 }
 
 // add appends a row. Extremes of nothing are such that they do not matter.
@@ -141,6 +152,7 @@ func (r *profileRows) add(minute int64, service string, site, path id, s *core.S
 	r.total, r.self = append(r.total, large(0, s.Total)), append(r.self, large(0, s.Self))
 	r.critical, r.unsampled = append(r.critical, large(0, s.Critical)), append(r.unsampled, large(0, s.Unsampled))
 	r.squares, r.bytes = append(r.squares, large(s.SumSquares.Hi, s.SumSquares.Lo)), append(r.bytes, large(0, s.Bytes))
+	r.squaresLess = append(r.squaresLess, new(big.Int))
 	r.min, r.max = append(r.min, least), append(r.max, s.Max)
 	r.first, r.last = append(r.first, first), append(r.last, last)
 	r.active, r.pending = append(r.active, s.Active), append(r.pending, pending)

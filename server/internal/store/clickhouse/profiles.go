@@ -13,7 +13,7 @@ import (
 )
 
 // Profile implements store.Reader. ClickHouse merges the rows, and what comes of it is bit for bit what core.Merge would make.
-func (s *Store) Profile(ctx context.Context, within store.Range) (*core.Snapshot, error) {
+func (s view) Profile(ctx context.Context, within store.Range) (*core.Snapshot, error) {
 	whole := &core.Snapshot{}
 	err := s.profiles(ctx, within, math.MaxInt64, func(_ int64, p *core.Snapshot) error {
 		whole = p
@@ -23,12 +23,12 @@ func (s *Store) Profile(ctx context.Context, within store.Range) (*core.Snapshot
 }
 
 // Profiles implements store.Reader.
-func (s *Store) Profiles(ctx context.Context, within store.Range, step int, f func(minute int64, p *core.Snapshot) error) error {
+func (s view) Profiles(ctx context.Context, within store.Range, step int, f func(minute int64, p *core.Snapshot) error) error {
 	return s.profiles(ctx, within, int64(max(step, 1)), f)
 }
 
 // profiles calls f for groups of step minutes; for one of all if that is MaxInt64.
-func (s *Store) profiles(ctx context.Context, within store.Range, step int64, f func(minute int64, p *core.Snapshot) error) error {
+func (s view) profiles(ctx context.Context, within store.Range, step int64, f func(minute int64, p *core.Snapshot) error) error {
 	if err := s.use(ctx); err != nil {
 		return err
 	}
@@ -45,8 +45,8 @@ func (s *Store) profiles(ctx context.Context, within store.Range, step int64, f 
 }
 
 // readGroups returns what is to be merged for each group: of ClickHouse, and of the parcels that wait.
-func (s *Store) readGroups(ctx context.Context, within store.Range, step int64) (map[int64][]*core.Snapshot, error) {
-	waiting, release, err := s.outbox.read(ctx)
+func (s view) readGroups(ctx context.Context, within store.Range, step int64) (map[int64][]*core.Snapshot, error) {
+	ctx, waiting, release, err := s.outbox.read(ctx, s.upTo)
 	if err != nil {
 		return nil, err
 	}
@@ -78,22 +78,30 @@ func groupOf(minute, step int64) int64 {
 	return store.FloorStep(minute, int(step))
 }
 
+// groupBy is the first minute of the group of a row.
+func groupBy(column string, step int64) string {
+	if step == math.MaxInt64 {
+		return "toInt64(0)"
+	}
+	return fmt.Sprintf("%s - positiveModulo(%s, toInt64(%d))", column, column, step)
+}
+
 // storedGroups returns the profiles that ClickHouse has.
 func (s *Store) storedGroups(ctx context.Context, from, until, step int64) (map[int64]*core.Snapshot, error) {
-	group := "toInt64(0)"
-	if step != math.MaxInt64 {
-		group = fmt.Sprintf("Minute - positiveModulo(Minute, toInt64(%d))", step)
-	}
 	within := fmt.Sprintf("Minute >= toInt64(%d) AND Minute < toInt64(%d)", from, until)
-	snapshots, err := s.minutes(ctx, group, within)
+	snapshots, err := s.minutes(ctx, groupBy("Minute", step), within)
 	if err != nil || len(snapshots) == 0 {
 		return nil, err
 	}
-	rows, err := s.profileStats(ctx, group, within)
+	source, err := s.source(ctx, from, until, step)
 	if err != nil {
 		return nil, err
 	}
-	dictionary, err := s.names(ctx, within)
+	rows, err := s.profileStats(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	dictionary, err := s.names(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +119,7 @@ func (s *Store) storedGroups(ctx context.Context, from, until, step int64) (map[
 // minutes reads what profiles have beside blocks and nodes.
 func (s *Store) minutes(ctx context.Context, group, within string) (map[int64]*core.Snapshot, error) {
 	rows, err := s.conn.Query(ctx, "SELECT "+group+" AS first, groupUniqArrayArray(Names), groupUniqArrayArray(DisabledTracks), "+
-		"min(Start), max(End), sumMap(Counters) FROM otelprof_minutes WHERE "+within+" GROUP BY first")
+		"min(Start), max(End), sumMap(Counters) FROM (SELECT * FROM otelprof_minutes WHERE "+within+") GROUP BY first")
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -140,22 +148,24 @@ type pathStats struct {
 	site, path id
 	stats      core.Stats
 	pending    int64
+	// left: spans counted here once, and do no more since their traces were completed.
+	left bool
 }
 
-// saturated sums up as core does: not over 2^64-1.
+// saturated sums up as core does: not over 2^64-1. Corrections are numbers modulo 2^128, which may stand for negative ones.
 func saturated(column string) string {
-	return "toUInt64(least(sum(" + column + "), toUInt128(18446744073709551615)))"
+	return "toUInt64(least(greatest(toInt128(sum(" + column + ")), toInt128(0)), toInt128(18446744073709551615)))"
 }
 
 // profileStats reads the merged statistics.
-func (s *Store) profileStats(ctx context.Context, group, within string) (map[int64][]pathStats, error) {
-	query := "SELECT " + group + " AS first, SiteId, PathId, sum(Count), sum(Errors)"
+func (s *Store) profileStats(ctx context.Context, source string) (map[int64][]pathStats, error) {
+	query := "SELECT first, SiteId, PathId, sum(Count), sum(Errors)"
 	for _, column := range []string{"Total", "Self", "Critical", "Unsampled", "Bytes"} {
 		query += ", " + saturated(column)
 	}
-	query += ", toUInt128(least(sum(toUInt256(SumSquares)), toUInt256('340282366920938463463374607431768211455'))), min(Min), max(Max), min(First), max(Last), " +
+	query += ", toUInt128(least(greatest(sum(toInt256(SumSquares)) - sum(toInt256(SquaresLess)), toInt256(0)), toInt256('340282366920938463463374607431768211455'))), min(Min), max(Max), min(First), max(Last), " +
 		"sum(Active), sum(Pending), sum(Zero), sumMap(Buckets), max(Slowest), max(LastError) " +
-		"FROM otelprof_profile WHERE " + within + " GROUP BY first, SiteId, PathId"
+		"FROM " + source + " GROUP BY first, SiteId, PathId"
 	rows, err := s.conn.Query(ctx, query)
 	if err != nil {
 		return nil, explain(err)
@@ -176,12 +186,14 @@ func (s *Store) profileStats(ctx context.Context, group, within string) (map[int
 		}
 		copy(p.site[:], site)
 		copy(p.path[:], path)
+		st.Slowest, st.LastError = decodeSlowest(slowest), decodeLastError(lastError)
 		if st.Count == 0 {
-			st.Min, st.First, st.Last = 0, 0, 0
+			p.left = st.First != math.MaxInt64
+			st.Min, st.Max, st.First, st.Last = 0, 0, 0, 0
+			st.Slowest, st.LastError = core.Exemplar{}, core.Exemplar{}
 		}
 		st.SumSquares = core.Uint128{Hi: new(big.Int).Rsh(&squares, 64).Uint64(), Lo: squares.Uint64()}
 		st.Histogram = histogram(zero, buckets)
-		st.Slowest, st.LastError = decodeSlowest(slowest), decodeLastError(lastError)
 		all[first] = append(all[first], p)
 	}
 	return all, explain(rows.Err())
@@ -190,7 +202,9 @@ func (s *Store) profileStats(ctx context.Context, group, within string) (map[int
 func histogram(zero uint64, buckets map[int32]uint64) core.Histogram {
 	list := make([]core.Bucket, 0, len(buckets))
 	for _, index := range slices.Sorted(maps.Keys(buckets)) {
-		list = append(list, core.Bucket{Index: index, Count: buckets[index]})
+		if n := buckets[index]; n > 0 {
+			list = append(list, core.Bucket{Index: index, Count: n})
+		}
 	}
 	return core.NewHistogram(zero, list)
 }

@@ -64,10 +64,12 @@ func (s *Store) forget(ctx context.Context, cut int64, slack time.Duration) erro
 	if err := s.dropDays(ctx, minute); err != nil {
 		return err
 	}
+	oldest := minute - int64(max(slack, 0)/time.Minute)
 	for _, t := range []struct{ table, old, older string }{
 		{"otel_traces", ended(cut), ended(cut - int64(max(slack, 0)))},
-		{"otelprof_profile", fmt.Sprintf("Minute < %d", minute), fmt.Sprintf("Minute < %d", minute-int64(max(slack, 0)/time.Minute))},
-		{"otelprof_minutes", fmt.Sprintf("Minute < %d", minute), fmt.Sprintf("Minute < %d", minute-int64(max(slack, 0)/time.Minute))},
+		{"otelprof_hours", fmt.Sprintf("Hour < %d", minute), fmt.Sprintf("Hour < %d", oldest)},
+		{"otelprof_profile", fmt.Sprintf("Minute < %d", minute), fmt.Sprintf("Minute < %d", oldest)},
+		{"otelprof_minutes", fmt.Sprintf("Minute < %d", minute), fmt.Sprintf("Minute < %d", oldest)},
 	} {
 		var n uint64
 		if err := s.conn.QueryRow(ctx, "SELECT count() FROM (SELECT 1 FROM "+t.table+" WHERE "+t.older+" LIMIT 1)").Scan(&n); err != nil {
@@ -75,6 +77,11 @@ func (s *Store) forget(ctx context.Context, cut int64, slack time.Duration) erro
 		}
 		if n == 0 {
 			continue
+		}
+		if t.table == "otelprof_hours" {
+			if err := s.rolledUpFrom(ctx, minute); err != nil {
+				return err
+			}
 		}
 		if err := s.conn.Exec(ctx, "ALTER TABLE "+s.stored(t.table)+" DELETE WHERE "+t.old); err != nil {
 			return explain(err)
@@ -106,6 +113,7 @@ func (s *Store) dropDays(ctx context.Context, minute int64) error {
 		"otel_traces":             fmt.Sprintf("partition < '%s'", time.Unix(day*86400, 0).UTC().Format(time.DateOnly)),
 		"otel_traces_trace_id_ts": fmt.Sprintf("partition < '%s'", time.Unix(day*86400, 0).UTC().Format(time.DateOnly)),
 		"otelprof_profile":        fmt.Sprintf("toInt64OrZero(partition) < %d", day),
+		"otelprof_hours":          fmt.Sprintf("toInt64OrZero(partition) < %d", day),
 		"otelprof_minutes":        fmt.Sprintf("toInt64OrZero(partition) < %d", day),
 	} {
 		local := table

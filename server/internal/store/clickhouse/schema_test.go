@@ -180,3 +180,27 @@ func TestTableOfACollector(t *testing.T) {
 	require.NoError(t, conn.QueryRow(ctx, "SELECT groupUniqArray(SpanAttributes['server.port']) FROM otel_traces WHERE SpanAttributes['db.system.name'] = 'postgresql'").Scan(&names))
 	require.True(t, slices.Contains(names, "5432"))
 }
+
+// TestSizeIsNotAScan: what is asked often is answered from projections of otel_traces, which follow whatever is deleted.
+func TestSizeIsNotAScan(t *testing.T) {
+	o := options(t, newDatabase(t))
+	s := open(t, o)
+	m := storetest.NewGenerator(5).Segment(30)
+	require.NoError(t, s.Commit(t.Context(), &m.Segment))
+	require.NoError(t, s.Close())
+	o.URL += "?force_optimize_projection=1"
+	s = open(t, o)
+	size, err := s.Size(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, len(m.Spans), size.Spans)
+	require.EqualValues(t, 30, size.Traces)
+	services, err := s.Services(t.Context())
+	require.NoError(t, err)
+	require.NotEmpty(t, services)
+	operations, err := s.Operations(t.Context(), services[0])
+	require.NoError(t, err)
+	require.NotEmpty(t, operations)
+	_, err = s.Search(t.Context(), &store.Query{})
+	require.ErrorContains(t, err, "projection", "which the setting does not allow")
+	require.NoError(t, s.Close())
+}

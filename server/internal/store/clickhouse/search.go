@@ -11,11 +11,11 @@ import (
 )
 
 // Search implements store.Reader. ClickHouse finds and orders; what waits is looked through here.
-func (s *Store) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
+func (s view) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
 	if err := s.use(ctx); err != nil {
 		return nil, err
 	}
-	waiting, release, err := s.outbox.read(ctx)
+	ctx, waiting, release, err := s.outbox.read(ctx, s.upTo)
 	if err != nil {
 		return nil, err
 	}
@@ -38,11 +38,13 @@ func (s *Store) Search(ctx context.Context, q *store.Query) ([]store.Hit, error)
 }
 
 func (s *Store) search(ctx context.Context, q *store.Query, hits *store.Hits) error {
-	text := "SELECT TraceId, max(toUnixTimestamp64Nano(Timestamp)) AS at FROM otel_traces WHERE " + where(q) +
-		" GROUP BY TraceId ORDER BY at DESC, TraceId"
+	limit := ""
 	if q.Limit > 0 {
-		text += fmt.Sprintf(" LIMIT %d", q.Limit)
+		limit = fmt.Sprintf(" LIMIT %d", q.Limit)
 	}
+	// A trace is on one shard.
+	text := "SELECT TraceId, at FROM (SELECT TraceId, max(toUnixTimestamp64Nano(Timestamp)) AS at FROM otel_traces WHERE " + where(q) +
+		" GROUP BY TraceId ORDER BY at DESC, TraceId" + limit + s.perShard() + ") ORDER BY at DESC, TraceId" + limit
 	rows, err := s.conn.Query(ctx, text)
 	if err != nil {
 		return explain(err)

@@ -11,7 +11,7 @@ import (
 
 // Size implements store.Reader. Bytes are those of the tables on the server that is asked, and of the queue of this node; log
 // entries are this node's. Spans that a Collector wrote count, the traces of these do not.
-func (s *Store) Size(ctx context.Context) (store.Size, error) {
+func (s view) Size(ctx context.Context) (store.Size, error) {
 	if err := s.use(ctx); err != nil {
 		return store.Size{}, err
 	}
@@ -19,16 +19,17 @@ func (s *Store) Size(ctx context.Context) (store.Size, error) {
 	if err != nil {
 		return store.Size{}, err
 	}
-	waiting, release, err := s.outbox.read(ctx)
+	ctx, waiting, release, err := s.outbox.read(ctx, s.upTo)
 	if err != nil {
 		return store.Size{}, err
 	}
 	defer release()
-	size := store.Size{LogEntries: local.LogEntries}
+	size := store.Size{LogEntries: local.LogEntries, Completed: s.Completion().Through}
 	var spans, traces uint64
 	var start, end int64
-	err = s.conn.QueryRow(ctx, "SELECT count(), countIf(OtelprofIndex = 0 AND OtelprofOrder > 0), "+
-		"min(toUnixTimestamp64Nano(Timestamp)), max(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)) FROM otel_traces").
+	err = s.conn.QueryRow(ctx, "SELECT sum(n), sum(traces), minIf(first, n > 0), maxIf(last, n > 0) FROM ("+
+		"SELECT count() AS n, countIf(OtelprofIndex = 0 AND OtelprofOrder > 0) AS traces, min(toUnixTimestamp64Nano(Timestamp)) AS first, "+
+		"max(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)) AS last FROM otel_traces"+s.perShard()+")").
 		Scan(&spans, &traces, &start, &end)
 	if err != nil {
 		return store.Size{}, explain(err)

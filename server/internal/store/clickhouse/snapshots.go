@@ -29,6 +29,8 @@ func (s *Store) SaveSnapshot(ctx context.Context, name string, p *core.Snapshot)
 }
 
 func (s *Store) putSnapshot(ctx context.Context, d store.SavedSnapshot, data []byte, deleted uint8) error {
+	ctx, release := limit(context.WithoutCancel(ctx), s.options.Timeout)
+	defer release()
 	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO otelprof_snapshots (Name, Saved, Start, End, Spans, Data, Deleted)")
 	if err != nil {
 		return explain(err)

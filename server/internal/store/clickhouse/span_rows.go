@@ -19,6 +19,7 @@ var spanColumns = []string{
 	"Events.Timestamp", "Events.Name", "Events.Attributes",
 	"Links.TraceId", "Links.SpanId", "Links.TraceState", "Links.Attributes",
 	"OtelprofSpan", "OtelprofResource", "OtelprofScope", "OtelprofScopeAttributes", "OtelprofOrder", "OtelprofIndex",
+	"OtelprofNode", "OtelprofPart", "OtelprofUncounted",
 }
 
 // spanRows are rows of otel_traces, by column.
@@ -38,7 +39,9 @@ type spanRows struct {
 	linkAttributes                 [][]*texts
 	rawSpan, rawResource, rawScope []string
 	order                          []uint64
-	index                          []uint32
+	index, part                    []uint32
+	node                           []string
+	uncounted                      []uint8
 	read                           otlp.Span
 	more                           otlp.Columns
 }
@@ -50,6 +53,7 @@ func (r *spanRows) columns() []any {
 		r.eventTime, r.eventName, r.eventAttributes,
 		r.linkTrace, r.linkSpan, r.linkState, r.linkAttributes,
 		r.rawSpan, r.rawResource, r.rawScope, r.scopeAttributes, r.order, r.index,
+		r.node, r.part, r.uncounted,
 	}
 }
 
@@ -88,6 +92,8 @@ func makeSpanRows(p *parcel) (*spanRows, error) {
 			r.rawResource, r.rawScope = append(r.rawResource, o.resource), append(r.rawScope, o.scope)
 			r.scopeAttributes = append(r.scopeAttributes, o.scopeAttributes)
 			r.order, r.index = append(r.order, p.order), append(r.index, uint32(n))
+			r.node, r.part = append(r.node, p.node), append(r.part, p.part[i])
+			r.uncounted = append(r.uncounted, flag(t.Uncounted.Has(n)))
 		}
 	}
 	return r, nil
@@ -104,6 +110,7 @@ func newSpanRows(n int) *spanRows {
 		eventAttributes: make([][]*texts, 0, n), linkTrace: make([][]string, 0, n), linkSpan: make([][]string, 0, n),
 		linkState: make([][]string, 0, n), linkAttributes: make([][]*texts, 0, n), rawSpan: text(), rawResource: text(),
 		rawScope: text(), order: make([]uint64, 0, n), index: make([]uint32, 0, n),
+		node: text(), part: make([]uint32, 0, n), uncounted: make([]uint8, 0, n),
 	}
 }
 

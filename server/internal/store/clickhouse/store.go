@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +24,11 @@ type Store struct {
 	local    *pebblestore.Store
 	conn     driver.Conn
 	database string
-	outbox   outbox
+	// node is the name of this start of this node: no two have the same.
+	node   string
+	outbox outbox
+	completion
+	dictionaries
 	// committing is held by Commit, and guards order.
 	committing sync.Mutex
 	order      uint64
@@ -44,7 +50,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	s := &Store{options: o, conn: conn, database: driverOptions.Auth.Database}
+	s := &Store{options: o, conn: conn, database: driverOptions.Auth.Database, node: newNodeName()}
 	if err := s.prepare(ctx); err != nil {
 		if !passes(err) {
 			return nil, errors.Join(explain(err), conn.Close())
@@ -60,7 +66,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := s.outbox.open(ctx, s); err != nil {
 		return nil, errors.Join(err, s.local.Close(), conn.Close())
 	}
+	s.startCompleting()
 	return s, nil
+}
+
+// newNodeName returns a name that nobody had before, with that of the host.
+func newNodeName() string {
+	host, _ := os.Hostname()
+	return fmt.Sprintf("%s-%08x", host, rand.Uint32())
 }
 
 // prepare sees to it that the tables are those of this version.
@@ -115,12 +128,16 @@ func (s *Store) Commit(ctx context.Context, g *store.Segment) error {
 		}
 	}
 	if spans == 0 && len(g.Profiles) == 0 {
-		return s.local.Commit(ctx, &store.Segment{Consumed: g.Consumed})
+		err := s.local.Commit(ctx, &store.Segment{Consumed: g.Consumed})
+		if err == nil {
+			s.outbox.addNothing()
+		}
+		return err
 	}
 	s.committing.Lock()
 	defer s.committing.Unlock()
 	order := max(uint64(s.options.Now().UnixNano()), s.order+1)
-	packed, err := encodeParcel(g, order)
+	packed, err := encodeParcel(g, s.node, order)
 	if err != nil {
 		return fmt.Errorf("segment: %w", err)
 	}
@@ -138,6 +155,7 @@ func (s *Store) Close() error {
 	if !s.closed.CompareAndSwap(false, true) {
 		return store.ErrClosed
 	}
+	s.stopCompleting()
 	s.outbox.close(s.options.CloseTime)
 	return errors.Join(s.local.Close(), s.conn.Close())
 }

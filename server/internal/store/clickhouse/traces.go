@@ -16,11 +16,11 @@ const idsAtOnce = 1000
 
 // Traces implements store.Reader. Traces are found by their ids; within does not matter, since otel_traces_trace_id_ts knows when
 // they were.
-func (s *Store) Traces(ctx context.Context, ids []core.TraceID, _ store.Range) (*store.Found, error) {
+func (s view) Traces(ctx context.Context, ids []core.TraceID, _ store.Range) (*store.Found, error) {
 	if err := s.use(ctx); err != nil {
 		return nil, err
 	}
-	waiting, release, err := s.outbox.read(ctx)
+	ctx, waiting, release, err := s.outbox.read(ctx, s.upTo)
 	if err != nil {
 		return nil, err
 	}
@@ -59,13 +59,18 @@ type collection struct {
 type originKey struct{ resource, scope, service string }
 
 func (c *collection) add(id core.TraceID, o originKey, raw []byte) {
+	c.wanted[id] = append(c.wanted[id], store.Span{Origin: c.origin(o), Raw: raw})
+}
+
+// origin returns the index of an origin.
+func (c *collection) origin(o originKey) int {
 	n, ok := c.origins[o]
 	if !ok {
 		n = len(c.found.Origins)
 		c.origins[o] = n
 		c.found.Origins = append(c.found.Origins, store.Origin{Resource: []byte(o.resource), Scope: []byte(o.scope), Service: o.service})
 	}
-	c.wanted[id] = append(c.wanted[id], store.Span{Origin: n, Raw: raw})
+	return n
 }
 
 func (c *collection) addSegment(g *store.Segment) {
@@ -90,7 +95,7 @@ func (s *Store) collect(ctx context.Context, c *collection, ids []core.TraceID) 
 	}
 	foreign := false
 	rows, err := s.conn.Query(ctx, "SELECT TraceId, OtelprofSpan, OtelprofResource, OtelprofScope, ServiceName FROM otel_traces WHERE "+
-		condition+" ORDER BY OtelprofOrder, OtelprofIndex")
+		condition+" ORDER BY OtelprofOrder, OtelprofNode, OtelprofPart, OtelprofIndex")
 	if err != nil {
 		return explain(err)
 	}
@@ -131,7 +136,7 @@ func (s *Store) whereTraces(ctx context.Context, ids []core.TraceID) (string, er
 	}
 	var first, last time.Time
 	var n uint64
-	err := s.conn.QueryRow(ctx, "SELECT min(Start), max(End), count() FROM otel_traces_trace_id_ts WHERE TraceId IN ("+list.String()+")").
+	err := s.conn.QueryRow(ctx, "SELECT min(Start), max(End), count() FROM (SELECT Start, End FROM otel_traces_trace_id_ts WHERE TraceId IN ("+list.String()+"))").
 		Scan(&first, &last, &n)
 	if err != nil || n == 0 {
 		return "", explain(err)
