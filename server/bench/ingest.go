@@ -73,6 +73,9 @@ func (b *bench) ingestRow(ctx context.Context, l load, store, protocol string) (
 		err = e.waitFor(ctx, l.spans)
 	}
 	row.peak, _ = p.peak()
+	if e != nil && err == nil && protocol == "HTTP" {
+		err = b.queries(ctx, p, l.spans, ", on ClickHouse")
+	}
 	if err = errors.Join(err, written(), p.stop()); err != nil {
 		return row, err
 	}

@@ -47,7 +47,7 @@ func (b *bench) largeStore(ctx context.Context) error {
 		b.say("stored %d of %d spans", sent, b.large)
 		if !asked {
 			asked = true
-			if err := b.queries(ctx, p, sent); err != nil {
+			if err := b.queries(ctx, p, sent, ""); err != nil {
 				return errors.Join(err, p.stop())
 			}
 		}
@@ -65,11 +65,11 @@ func (b *bench) largeStore(ctx context.Context) error {
 		return err
 	}
 	b.report.restart = p.started
-	return errors.Join(b.queries(ctx, p, sent), p.stop())
+	return errors.Join(b.queries(ctx, p, sent, ""), p.stop())
 }
 
-// queries asks what people ask.
-func (b *bench) queries(ctx context.Context, p *process, spans int) error {
+// queries asks what people ask; suffix tells what is asked.
+func (b *bench) queries(ctx context.Context, p *process, spans int, suffix string) error {
 	base := "http://" + p.page
 	var found struct {
 		Data []struct {
@@ -112,7 +112,7 @@ func (b *bench) queries(ctx context.Context, p *process, spans int) error {
 			times = append(times, time.Since(began))
 		}
 		slices.Sort(times)
-		b.report.queries = append(b.report.queries, queryRow{q.what, spans, times[len(times)/2], times[len(times)*95/100]})
+		b.report.queries = append(b.report.queries, queryRow{q.what + suffix, spans, times[len(times)/2], times[len(times)*95/100]})
 	}
 	return nil
 }

@@ -63,8 +63,12 @@ func (r *report) markdown() string {
 		fmt.Fprintf(&b, "\nAt a steady rate of %.0fk spans a second, stored durably, the memory peaks at %.0f MiB.\n", r.steadyReached/1000, r.steadyPeak/(1<<20))
 	}
 	if len(r.queries) > 0 {
-		fmt.Fprintf(&b, "\n## Queries\n\nEach asked %d times, over HTTP, while nothing is received. The store of %d spans takes %.1f bytes a span on disk and is\n"+
-			"ready %.2f s after the start of the process.\n\n| query | spans in the store | p50, ms | p95, ms |\n|---|---:|---:|---:|\n", queryTimes, r.largeSpans, r.largePerSpan, r.restart.Seconds())
+		fmt.Fprintf(&b, "\n## Queries\n\nEach asked %d times, over HTTP, while nothing is received.", queryTimes)
+		if r.largeSpans > 0 {
+			fmt.Fprintf(&b, " The store of %d spans takes %.1f bytes a span on disk and is\nready %.2f s after the start of the process.",
+				r.largeSpans, r.largePerSpan, r.restart.Seconds())
+		}
+		b.WriteString("\n\n| query | spans in the store | p50, ms | p95, ms |\n|---|---:|---:|---:|\n")
 		for _, q := range r.queries {
 			fmt.Fprintf(&b, "| %s | %d | %.1f | %.1f |\n", q.what, q.spans, milliseconds(q.p50), milliseconds(q.p95))
 		}
