@@ -326,6 +326,7 @@ func TestTraceThroughJSON(t *testing.T) {
 	type attribute struct{ Key, Type, Value string }
 	type answer struct {
 		Duplicates int
+		Bare       bool
 		DurationNS int64 `json:"duration_ns"`
 		Origins    []struct {
 			Service    string
@@ -376,8 +377,13 @@ func TestTraceThroughJSON(t *testing.T) {
 	}
 	require.Equal(t, 1, get[answer](t, c, "traces/"+querytest.TraceID(querytest.Duplicated).String()).Duplicates)
 
+	require.False(t, got.Bare)
+	require.Equal(t, got, get[answer](t, c, "traces/"+querytest.TraceID(90).String()+"?bare=auto"))
 	bare := get[answer](t, c, "traces/"+querytest.TraceID(90).String()+"?bare=true")
 	require.Len(t, bare.Spans, 6)
+	require.True(t, bare.Bare)
+	small := newContract(t, querytest.New(querytest.Spans()), api.Options{MaxBytes: 5400})
+	require.Equal(t, bare, get[answer](t, small, "traces/"+querytest.TraceID(90).String()+"?bare=auto"))
 	for i, s := range bare.Spans {
 		require.Empty(t, s.Attributes)
 		require.Empty(t, s.Events)

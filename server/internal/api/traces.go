@@ -83,6 +83,8 @@ type traceAnswer struct {
 	DurationNS int64        `json:"duration_ns"`
 	// Duplicates is how many spans were received again and are left out.
 	Duplicates int `json:"duplicates"`
+	// Bare: attributes, events and links of the spans are left out.
+	Bare bool `json:"bare"`
 	// Ranked is the period among whose spans the ranks are.
 	Ranked  period   `json:"ranked"`
 	Origins []origin `json:"origins"`
@@ -166,7 +168,9 @@ type attribute struct {
 }
 
 func (h *Handler) trace(ctx context.Context, r *request) (any, error) {
-	id, bare, only := r.traceID(), r.flag("bare"), r.text("span")
+	id, only := r.traceID(), r.text("span")
+	auto := r.text("bare") == "auto"
+	bare := !auto && r.flag("bare")
 	var among store.Range
 	if r.text("since") != "" || r.text("until") != "" {
 		among = r.period("")
@@ -194,13 +198,50 @@ func (h *Handler) trace(ctx context.Context, r *request) (any, error) {
 		t.Spans = t.Spans[i : i+1]
 		t.Spans[0].Parent, a.Spans = -1, a.Spans[:1]
 	}
+	a.Bare = bare || auto && !fits(t.Spans, h.MaxBytes)
 	for i := range t.Spans {
 		a.Spans[i] = newSpan(&t.Spans[i], t.Start)
-		if !bare {
+		if !a.Bare {
 			a.Spans[i].detail(&t.Spans[i], t.Start)
 		}
 	}
 	return a, nil
+}
+
+// What an answer needs about for a span, and for each attribute, event or link beside its texts, in bytes.
+const (
+	bareSpan  = 800
+	perDetail = 64
+)
+
+// fits reports whether an answer of so many bytes will have room for the spans with all details. It looks at no more of them
+// than it must, and rather says that it will not.
+func fits(spans []query.Span, most int) bool {
+	size := len(spans) * bareSpan
+	add := func(m pcommon.Map) {
+		for key, v := range m.All() {
+			size += perDetail + len(key)
+			if v.Type() == pcommon.ValueTypeStr {
+				size += len(v.Str())
+			}
+		}
+	}
+	for i := range spans {
+		s := &spans[i]
+		add(s.Attributes())
+		for _, e := range s.Events().All() {
+			size += perDetail + len(e.Name())
+			add(e.Attributes())
+		}
+		for _, l := range s.Links().All() {
+			size += 2 * perDetail
+			add(l.Attributes())
+		}
+		if size > most {
+			return false
+		}
+	}
+	return true
 }
 
 func newSpan(s *query.Span, start time.Time) span {

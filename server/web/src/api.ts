@@ -196,6 +196,8 @@ export interface Trace {
   start: string;
   duration_ns: number;
   duplicates: number;
+  /** Attributes, events and links of the spans are left out. */
+  bare: boolean;
   ranked: Period;
   origins: { service: string; attributes: Attribute[]; scope_name: string; scope_version: string; scope_attributes: Attribute[]; dropped_attributes: number }[];
   /** Depth first: a parent stands before its children. */

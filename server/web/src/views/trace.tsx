@@ -1,4 +1,3 @@
-import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 
 import { address, hrefOf, param, setParams } from "../address";
@@ -17,18 +16,12 @@ function id(): string {
 }
 
 export function TraceView() {
-  const whole = useAnswer(() => (id() ? { path: "traces/{id}", id: id() } : undefined));
   // A trace that is too large for an answer comes without attributes, events and links; those of a span follow when it is chosen.
-  const tooLarge = whole.error.value?.status === 422;
-  const large = useSignal(false);
-  useEffect(() => {
-    large.value = tooLarge;
-  }, [tooLarge]);
-  const bare = useAnswer(() => (id() && large.value ? { path: "traces/{id}", id: id(), params: { bare: true } } : undefined));
-  return <Answer of={tooLarge ? bare : whole}>{(trace) => <Content trace={trace} bare={tooLarge} />}</Answer>;
+  const answer = useAnswer(() => (id() ? { path: "traces/{id}", id: id(), params: { bare: "auto" } } : undefined));
+  return <Answer of={answer}>{(trace) => <Content trace={trace} />}</Answer>;
 }
 
-function Content(props: { trace: Trace; bare: boolean }) {
+function Content(props: { trace: Trace }) {
   const { spans } = props.trace;
   const byID = useMemo(() => new Map(spans.map((s, i) => [s.span_id, i])), [spans]);
   const selected = byID.get(param("span")) ?? -1;
@@ -58,7 +51,7 @@ function Content(props: { trace: Trace; bare: boolean }) {
           }}
         />
         {matches && <span role="status">{count(matches.size)} found</span>}
-        {props.bare && <span>The trace is large: attributes and events are shown of the chosen span alone, and not searched.</span>}
+        {props.trace.bare && <span>The trace is large: attributes and events are shown of the chosen span alone, and not searched.</span>}
         <span class="legend">
           <span class="swatch" aria-hidden="true" /> on the critical path
         </span>
@@ -73,7 +66,7 @@ function Content(props: { trace: Trace; bare: boolean }) {
           <Ruler window={window} />
           <Waterfall spans={spans} window={window} selected={selected} matches={matches} onSelect={select} />
         </div>
-        {selected >= 0 && (props.bare ? <Single trace={props.trace} span={spans[selected] as Span} /> : <Details trace={props.trace} span={spans[selected] as Span} />)}
+        {selected >= 0 && (props.trace.bare ? <Single trace={props.trace} span={spans[selected] as Span} /> : <Details trace={props.trace} span={spans[selected] as Span} />)}
       </div>
     </>
   );
