@@ -21,6 +21,7 @@ func BenchmarkDay(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	const day = 24 * 60
 	first := time.Now().Truncate(time.Hour).Add(-26*time.Hour).Unix() / 60
+	var hour store.Segment
 	for minute := first; minute < first+day; minute++ {
 		a, err := core.New(core.Config{})
 		require.NoError(b, err)
@@ -30,7 +31,10 @@ func BenchmarkDay(b *testing.B) {
 				a.Record(label, &core.Observation{Start: minute * 60e9, Duration: int64(1e6 + rng.ExpFloat64()*20e6)})
 			}
 		}
-		require.NoError(b, s.Commit(ctx, &store.Segment{Profiles: []store.Profile{{Minute: minute, Snapshot: a.Snapshot()}}}))
+		if hour.Profiles = append(hour.Profiles, store.Profile{Minute: minute, Snapshot: a.Snapshot()}); len(hour.Profiles) == 60 {
+			require.NoError(b, s.Commit(ctx, &hour))
+			hour.Profiles = hour.Profiles[:0]
+		}
 	}
 	require.Eventually(b, func() bool { return s.Counters().Waiting == 0 }, 10*time.Minute, 100*time.Millisecond)
 	for name, from := range map[string]int64{"Hours": 0, "AnyMinutes": 37} {
