@@ -87,17 +87,15 @@ func (p *Pipeline) tryCommit(ctx context.Context, g *segment, commit func() erro
 
 // forget lets go of what is committed.
 func (p *Pipeline) forget(g *segment, w *writer) {
+	g.memory.empty()
 	p.cut.Lock()
+	p.open.memory.free = append(p.open.memory.free, g.memory.free...)
 	recycle := p.config.Recycle
 	if p.looking.Load() > 0 {
 		recycle = nil // who looks may have seen the segment; who comes later cannot
 	}
 	p.cut.Unlock()
 	p.counts.used.Add(-w.forget(recycle))
-	g.memory.empty()
-	p.cut.Lock()
-	p.open.memory.free = append(p.open.memory.free, g.memory.free...)
-	p.cut.Unlock()
 	p.hurryUp() // there may be a segment to close
 	for _, t := range g.traces {
 		p.shard(&t.id).recycle(t)

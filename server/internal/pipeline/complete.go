@@ -173,7 +173,7 @@ func (x *completer) count(id core.TraceID, to *tally) {
 	}
 	x.link()
 	x.assembler.Assemble(x.found)
-	to.record(&trace{id: id, spans: x.spans}, x.found, x.assembler.Order)
+	to.record(&trace{id: id, n: len(x.spans), spans: x.spans}, x.found, x.assembler.Order)
 }
 
 // link prepares the spans for the assembler. They get ids of their own, in the order of those that they have, so that spans with

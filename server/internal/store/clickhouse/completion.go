@@ -41,7 +41,7 @@ func (s *Store) Completion() Completion {
 	return s.counted
 }
 
-// note changes what Completion returns.
+// report changes what Completion returns.
 func (c *completion) report(f func(*Completion)) {
 	c.progress.Lock()
 	defer c.progress.Unlock()
