@@ -225,7 +225,13 @@ func TestOddTracesAreTakenAndShown(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := durable(t, func(c *Config) { c.Pipeline.TraceSpans = many })
+			d := durable(t, func(config *Config) {
+				config.Pipeline.TraceSpans = many
+				if c.spans == many {
+					// Its size alone files this trace, however slowly its requests come.
+					config.Pipeline.TraceGrace, config.Pipeline.TraceIdle = time.Minute, time.Minute
+				}
+			})
 			o := newTrace(t, c.spans)
 			c.spoil(o)
 			d.sendTrace(t, o)
