@@ -9,11 +9,9 @@ import "maps"
 // a snapshot costs next to nothing, and nothing is copied for a histogram that does not change.
 type liveHistogram struct {
 	zero uint64
-	// position[c] is one more than the position of the chunk c among those present; 0 if there is none.
-	position [256]uint8
-	present  chunkSet
 	// chunks are those present. They are nil while the counts are those of shared, and after a reset.
-	chunks []chunk
+	chunks  []chunk
+	present chunkSet
 	// carry holds the multiples of 2^32 of the counters that went over.
 	carry map[int]uint64
 	// shared is what the last snapshot took, nil once there is something that it lacks.
@@ -27,12 +25,11 @@ func (h *liveHistogram) add(d uint64) {
 		return
 	}
 	i := uint(BucketIndex(d) + 1) // the lowest index is -1
-	// One comparison for three: the chunk may be missing, shared or cleared.
-	at := uint(h.position[uint8(i/chunkSize)]) - 1
-	if at >= uint(len(h.chunks)) {
-		at = h.own(int(i / chunkSize))
+	c := i / chunkSize
+	if h.chunks == nil || !h.present.has(c) {
+		h.own(c)
 	}
-	n := &h.chunks[at][i%chunkSize]
+	n := &h.chunks[h.present.rank(c)][i%chunkSize]
 	*n++
 	if *n == 0 {
 		if h.carry == nil {
@@ -42,8 +39,8 @@ func (h *liveHistogram) add(d uint64) {
 	}
 }
 
-// own makes the chunk c one that is there and can be changed, and returns its position.
-func (h *liveHistogram) own(c int) uint {
+// own makes the chunk c one that is there and can be changed.
+func (h *liveHistogram) own(c uint) {
 	switch {
 	case h.shared != nil:
 		h.chunks = append([]chunk(nil), h.shared.chunks...)
@@ -51,14 +48,13 @@ func (h *liveHistogram) own(c int) uint {
 	case h.chunks == nil:
 		h.chunks = append([]chunk(nil), make([]chunk, h.present.len())...)
 	}
-	if h.position[c] == 0 {
+	if !h.present.has(c) {
 		h.insert(c)
 	}
-	return uint(h.position[c]) - 1
 }
 
 // insert adds the chunk c.
-func (h *liveHistogram) insert(c int) {
+func (h *liveHistogram) insert(c uint) {
 	n, at := len(h.chunks), h.present.rank(c)
 	if n < cap(h.chunks) {
 		h.chunks = h.chunks[:n+1]
@@ -71,12 +67,6 @@ func (h *liveHistogram) insert(c int) {
 		copy(chunks[at+1:], h.chunks[at:])
 		h.chunks = chunks
 	}
-	for i, p := range h.position {
-		if int(p) > at {
-			h.position[i]++
-		}
-	}
-	h.position[c] = uint8(at + 1)
 	h.present.put(c)
 }
 

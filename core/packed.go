@@ -15,14 +15,16 @@ type chunk [chunkSize]uint32
 // need 253 of the 256.
 type chunkSet [4]uint64
 
-func (s *chunkSet) put(c int) { s[c/64] |= 1 << (c % 64) }
+func (s *chunkSet) put(c uint) { s[c/64] |= 1 << (c % 64) }
+
+func (s *chunkSet) has(c uint) bool { return s[c/64]>>(c%64)&1 != 0 }
 
 func (s *chunkSet) len() int {
 	return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) + bits.OnesCount64(s[2]) + bits.OnesCount64(s[3])
 }
 
 // rank returns how many chunks stand before c.
-func (s *chunkSet) rank(c int) int {
+func (s *chunkSet) rank(c uint) int {
 	n := bits.OnesCount64(s[c/64] & (1<<(c%64) - 1))
 	for _, word := range s[:c/64] {
 		n += bits.OnesCount64(word)
@@ -36,10 +38,10 @@ func (s *chunkSet) union(o *chunkSet) chunkSet {
 }
 
 // all yields the chunks in ascending order.
-func (s *chunkSet) all(yield func(c int) bool) {
+func (s *chunkSet) all(yield func(c uint) bool) {
 	for w, word := range s {
 		for ; word != 0; word &= word - 1 {
-			if !yield(64*w + bits.TrailingZeros64(word)) {
+			if !yield(uint(64*w + bits.TrailingZeros64(word))) {
 				return
 			}
 		}
@@ -59,7 +61,7 @@ type packed struct {
 func (p *packed) all(yield func(Bucket) bool) {
 	k := 0
 	for c := range p.present.all {
-		first := c * chunkSize
+		first := int(c) * chunkSize
 		for j, n := range &p.chunks[k] {
 			count := uint64(n)
 			if p.carry != nil {
@@ -130,7 +132,7 @@ func (p *packed) add(o *packed) {
 		for j, n := range from {
 			sum, over := bits.Add32(to[j], n, 0)
 			if to[j] = sum; over != 0 {
-				p.carryOver(c*chunkSize+j, 1<<32)
+				p.carryOver(int(c)*chunkSize+j, 1<<32)
 			}
 		}
 		k++

@@ -153,25 +153,26 @@ func TestChunkSet(t *testing.T) {
 	r := newRand(8)
 	for range 100 {
 		var s chunkSet
-		in := map[int]bool{}
+		in := map[uint]bool{}
 		for range r.IntN(256) {
-			c := r.IntN(256)
+			c := r.UintN(256)
 			s.put(c)
 			in[c] = true
 		}
 		require.Equal(t, len(in), s.len())
 		n := 0
-		for c := range 256 {
+		for c := range uint(256) {
 			require.Equal(t, n, s.rank(c))
+			require.Equal(t, in[c], s.has(c))
 			if in[c] {
 				n++
 			}
 		}
 		last := -1
 		for c := range s.all {
-			require.Greater(t, c, last)
+			require.Greater(t, int(c), last)
 			require.True(t, in[c])
-			last = c
+			last = int(c)
 		}
 	}
 }

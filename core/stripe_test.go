@@ -16,7 +16,7 @@ func TestLiveHistogramCarries(t *testing.T) {
 	var h liveHistogram
 	h.add(1000)
 	i := BucketIndex(1000) + 1
-	h.chunks[h.position[i/chunkSize]-1][i%chunkSize] = math.MaxUint32 - 1
+	h.chunks[h.present.rank(uint(i)/chunkSize)][i%chunkSize] = math.MaxUint32 - 1
 	for range 3 {
 		h.add(1000)
 	}
