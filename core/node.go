@@ -103,14 +103,19 @@ func (n *node) widen() {
 
 // stats merges the stripes.
 func (n *node) stats(reset bool) Stats {
-	out := n.stripe.stats(reset)
-	more := n.more.Load()
-	if more == nil {
-		return out
+	if more := n.more.Load(); more != nil {
+		return n.sum(*more, reset)
 	}
-	sum := statsSum{stats: &out, durations: make(histogramSum, 0, len(*more)+1)}
-	for i := range *more {
-		s := (*more)[i].stats(reset)
+	return n.stripe.stats(reset)
+}
+
+// sum is stats where there is more than one stripe. It is apart because its sum escapes to the heap, which the usual node
+// has no need of.
+func (n *node) sum(more []paddedStripe, reset bool) Stats {
+	out := n.stripe.stats(reset)
+	sum := statsSum{stats: &out, durations: make(histogramSum, 0, len(more)+1)}
+	for i := range more {
+		s := more[i].stats(reset)
 		sum.add(&s)
 	}
 	sum.finish()

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"unsafe"
@@ -131,4 +132,23 @@ func TestLayout(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Offsetof(shard{}.next)+unsafe.Sizeof(shard{}.next), uintptr(cacheLine))
 	require.EqualValues(t, 2*cacheLine, unsafe.Sizeof(record{}))
 	require.EqualValues(t, cacheLine, unsafe.Offsetof(record{}.covered), "start and end write what is before")
+}
+
+// A snapshot makes one object a node, which holds its histogram, and the next observation a copy of that.
+func TestSnapshotAllocations(t *testing.T) {
+	a, err := New(Config{})
+	require.NoError(t, err)
+	const sites = 500
+	labels := make([]*Label, sites)
+	for i := range labels {
+		labels[i] = a.Label(Site{Track: "t", Name: strconv.Itoa(i)})
+	}
+	objects := testing.AllocsPerRun(5, func() {
+		for _, l := range labels {
+			a.Record(l, &Observation{Duration: 1000})
+		}
+		a.Snapshot()
+	})
+	require.Less(t, objects, 2*sites+100.0)
+	require.GreaterOrEqual(t, objects, 2.0*sites)
 }
