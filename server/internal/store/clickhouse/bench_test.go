@@ -16,9 +16,10 @@ func BenchmarkMakeRows(b *testing.B) {
 	require.NoError(b, err)
 	p, err := decodeParcel(encoded)
 	require.NoError(b, err)
+	rows := newSpanRows()
 	b.ReportAllocs()
 	for b.Loop() {
-		_, err := makeDelivery(p)
+		_, err := makeDelivery(p, rows)
 		require.NoError(b, err)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(m.Spans)), "ns/span")

@@ -23,7 +23,7 @@ func EncodeParcel(t *testing.T, g *store.Segment) []byte {
 func Deliver(t *testing.T, s *Store, encoded []byte) {
 	p, err := decodeParcel(encoded)
 	require.NoError(t, err)
-	d, err := makeDelivery(p)
+	d, err := makeDelivery(p, newSpanRows())
 	require.NoError(t, err)
 	require.NoError(t, s.deliverNames(context.Background(), d))
 	_, err = s.deliver(context.Background(), d)

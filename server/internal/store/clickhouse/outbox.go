@@ -35,6 +35,9 @@ type outbox struct {
 	attempted chan struct{}
 	counts    Counters
 
+	// rows are those of the parcel that is being sent.
+	rows *spanRows
+
 	wake    chan struct{}
 	cancel  context.CancelFunc
 	closing chan struct{}
@@ -56,7 +59,7 @@ type queued struct {
 const maxCached = 32 << 20
 
 func (o *outbox) open(ctx context.Context, s *Store) error {
-	o.s = s
+	o.s, o.rows = s, newSpanRows()
 	o.views, o.left = map[uint64]int{}, make(chan struct{})
 	o.attempted, o.wake = make(chan struct{}), make(chan struct{}, 1)
 	o.closing, o.done = make(chan struct{}), make(chan struct{})
@@ -204,7 +207,7 @@ func (o *outbox) sendOne(ctx context.Context, q *queued) error {
 			return o.giveUp(ctx, q.number, err)
 		}
 	}
-	d, err := makeDelivery(p)
+	d, err := makeDelivery(p, o.rows)
 	if err != nil {
 		return o.giveUp(ctx, q.number, err)
 	}

@@ -23,6 +23,7 @@ type Store struct {
 	options  Options
 	local    *pebblestore.Store
 	conn     driver.Conn
+	inserter inserter
 	database string
 	// node is the name of this start of this node: no two have the same.
 	node   string
@@ -50,7 +51,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	s := &Store{options: o, conn: conn, database: driverOptions.Auth.Database, node: newNodeName()}
+	s := &Store{options: o, conn: conn, inserter: inserter{options: driverOptions}, database: driverOptions.Auth.Database, node: newNodeName()}
 	if err := s.prepare(ctx); err != nil {
 		if !passes(err) {
 			return nil, errors.Join(explain(err), conn.Close())
@@ -117,11 +118,10 @@ func (s *Store) Commit(ctx context.Context, g *store.Segment) error {
 	if err := g.Validate(); err != nil {
 		return err
 	}
-	var span otlp.Span
 	spans := 0
 	for i := range g.Traces {
 		for _, sp := range g.Traces[i].Spans {
-			if err := span.Read(sp.Raw); err != nil {
+			if err := otlp.CheckFields(sp.Raw); err != nil {
 				return fmt.Errorf("segment: trace %s: %w", g.Traces[i].ID, err)
 			}
 			spans++
@@ -157,6 +157,7 @@ func (s *Store) Close() error {
 	}
 	s.stopCompleting()
 	s.outbox.close(s.options.CloseTime)
+	s.inserter.close()
 	return errors.Join(s.local.Close(), s.conn.Close())
 }
 
