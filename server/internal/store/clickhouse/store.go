@@ -30,9 +30,10 @@ type Store struct {
 	outbox outbox
 	completion
 	dictionaries
-	// committing is held by Commit, and guards order.
+	// committing is held by Commit, and guards order and packed, which is memory for a parcel.
 	committing sync.Mutex
 	order      uint64
+	packed     []byte
 	// ready is set when the tables were found to be those of this version.
 	ready  atomic.Bool
 	closed atomic.Bool
@@ -137,16 +138,20 @@ func (s *Store) Commit(ctx context.Context, g *store.Segment) error {
 	s.committing.Lock()
 	defer s.committing.Unlock()
 	order := max(uint64(s.options.Now().UnixNano()), s.order+1)
-	packed, err := encodeParcel(g, s.node, order)
-	if err != nil {
+	m := s.outbox.take()
+	if err := m.encode(g, s.node, order); err != nil {
 		return fmt.Errorf("segment: %w", err)
+	}
+	packed := m.pack(s.packed)
+	if s.packed = packed; cap(packed) > keepParcel {
+		s.packed = nil
 	}
 	number, err := s.local.CommitParcel(ctx, packed, g.Consumed)
 	if err != nil {
 		return err
 	}
 	s.order = order
-	s.outbox.add(number, packed)
+	s.outbox.add(number, m)
 	return nil
 }
 
