@@ -12,13 +12,13 @@ import (
 func BenchmarkMakeRows(b *testing.B) {
 	m := storetest.NewGenerator(1).Segment(1000)
 	m.AddProfiles()
-	encoded, err := encodeParcel(&m.Segment, "a node", 1)
+	var memory parcelMemory
+	p, err := memory.unpack(EncodeParcel(b, &m.Segment))
 	require.NoError(b, err)
-	p, err := decodeParcel(encoded)
-	require.NoError(b, err)
+	rows := newSpanRows()
 	b.ReportAllocs()
 	for b.Loop() {
-		_, err := makeDelivery(p)
+		_, err := makeDelivery(p, rows)
 		require.NoError(b, err)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(m.Spans)), "ns/span")
@@ -28,11 +28,13 @@ func BenchmarkMakeRows(b *testing.B) {
 func BenchmarkParcel(b *testing.B) {
 	m := storetest.NewGenerator(1).Segment(1000)
 	m.AddProfiles()
+	var memory parcelMemory
+	var packed []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		encoded, err := encodeParcel(&m.Segment, "a node", 1)
-		require.NoError(b, err)
-		_, err = decodeParcel(encoded)
+		require.NoError(b, memory.encode(&m.Segment, "a node", 1))
+		packed = memory.pack(packed)
+		_, err := memory.read()
 		require.NoError(b, err)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(m.Spans)), "ns/span")

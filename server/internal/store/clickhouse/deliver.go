@@ -18,9 +18,9 @@ type delivery struct {
 	parts   *partRows
 }
 
-func makeDelivery(p *parcel) (*delivery, error) {
-	spans, err := makeSpanRows(p)
-	if err != nil {
+// makeDelivery makes rows of a parcel. Those of spans take the place of what was in them.
+func makeDelivery(p *parcel, spans *spanRows) (*delivery, error) {
+	if err := spans.fill(p); err != nil {
 		return nil, err
 	}
 	return &delivery{p, spans, makeProfileRows(p), makeMinuteRows(p), makePartRows(p)}, nil
@@ -45,13 +45,15 @@ func (s *Store) insertNames(ctx context.Context, token string, r *profileRows) e
 func (s *Store) deliver(ctx context.Context, d *delivery) (began bool, err error) {
 	ctx, release := limit(ctx, s.options.Timeout)
 	defer release()
+	if began, err = s.insertSpans(ctx, d.parcel.token(), d.spans); err != nil {
+		return began, err
+	}
 	for _, t := range []struct {
 		name    string
 		columns []string
 		rows    []any
 		n       int
 	}{
-		{"otel_traces", spanColumns, d.spans.columns(), len(d.spans.timestamp)},
 		{"otelprof_profile", profileColumns, d.profile.columns(), len(d.profile.minute)},
 		{"otelprof_minutes", minuteColumns, d.minutes.columns(), len(d.minutes.minute)},
 		{"otelprof_parts", partColumns, d.parts.columns(s.options.Now()), len(d.parts.trace)},
@@ -82,6 +84,22 @@ func insertSettings(token string) clickhouse.Settings {
 		"deduplicate_blocks_in_dependent_materialized_views": 1,
 		"max_insert_block_size":                              1 << 24, "min_insert_block_size_rows": 0, "min_insert_block_size_bytes": 0,
 	}
+}
+
+// insertSpans sends rows of otel_traces as one batch, as insert does.
+func (s *Store) insertSpans(ctx context.Context, token string, r *spanRows) (sent bool, err error) {
+	if r.timestamp.Rows() == 0 {
+		return false, nil
+	}
+	names := make([]string, len(r.input))
+	for i := range r.input {
+		names[i] = r.input[i].Name
+	}
+	query := "INSERT INTO otel_traces (" + strings.Join(names, ", ") + ") VALUES"
+	if sent, err = s.inserter.insert(ctx, query, r.input, insertSettings(token+"-otel_traces")); err != nil {
+		return sent, fmt.Errorf("insert into otel_traces: %w", err)
+	}
+	return sent, nil
 }
 
 // insert sends the rows of a table as one batch, under a token that begins like that. sent tells whether any may have arrived.

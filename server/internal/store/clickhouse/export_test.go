@@ -13,17 +13,18 @@ import (
 )
 
 // EncodeParcel returns a segment as it lies in the queue.
-func EncodeParcel(t *testing.T, g *store.Segment) []byte {
-	b, err := encodeParcel(g, "a node", 1)
-	require.NoError(t, err)
-	return b
+func EncodeParcel(t testing.TB, g *store.Segment) []byte {
+	var m parcelMemory
+	require.NoError(t, m.encode(g, "a node", 1))
+	return m.pack(nil)
 }
 
 // Deliver sends a parcel.
 func Deliver(t *testing.T, s *Store, encoded []byte) {
-	p, err := decodeParcel(encoded)
+	var m parcelMemory
+	p, err := m.unpack(encoded)
 	require.NoError(t, err)
-	d, err := makeDelivery(p)
+	d, err := makeDelivery(p, newSpanRows())
 	require.NoError(t, err)
 	require.NoError(t, s.deliverNames(context.Background(), d))
 	_, err = s.deliver(context.Background(), d)
@@ -49,12 +50,12 @@ func TestRefusalsAreExplained(t *testing.T) {
 func FuzzDecodeParcel(f *testing.F) {
 	m := storetest.NewGenerator(1).Segment(2)
 	m.AddProfiles()
-	b, err := encodeParcel(&m.Segment, "a node", 7)
-	require.NoError(f, err)
+	b := EncodeParcel(f, &m.Segment)
 	f.Add(b)
 	f.Add(b[:len(b)/2])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if p, err := decodeParcel(b); err == nil {
+		var m parcelMemory
+		if p, err := m.unpack(b); err == nil {
 			require.NoError(t, p.segment.Validate())
 		} else {
 			require.ErrorIs(t, err, store.ErrDamaged)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
@@ -26,14 +27,19 @@ type outbox struct {
 	mu sync.Mutex
 	// queue are the parcels that wait, in order.
 	queue []*queued
-	// cached is how many bytes those take that are in memory.
+	// cached is how many bytes the bodies of those take that are in memory.
 	cached int64
+	// free is memory for parcels.
+	free []*parcelMemory
 	// unsure says that the first one may be in ClickHouse already, or a part of it.
 	unsure bool
 	// failure is why the last attempt failed, nil if it did not. attempted is closed when there is another one.
 	failure   error
 	attempted chan struct{}
 	counts    Counters
+
+	// rows are those of the parcel that is being sent.
+	rows *spanRows
 
 	wake    chan struct{}
 	cancel  context.CancelFunc
@@ -48,20 +54,29 @@ type queued struct {
 	commit uint64
 	since  time.Time
 	spans  int64
-	// parcel is nil if it is on the disk only.
+	// parcel is nil if it is on the disk only, memory is what it lies in.
 	parcel *parcel
+	memory *parcelMemory
+	// read says that somebody may still have what was read from the parcel.
+	read atomic.Bool
 }
 
-// maxCached is how many bytes of parcels, as they are on the disk, are in memory too.
-const maxCached = 32 << 20
+const (
+	// maxCached is how many bytes of parcels are in memory too, besides the first one.
+	maxCached = 32 << 20
+	// maxFree is how many parcels' memory is kept for others, each with keepParcel bytes at most.
+	maxFree    = 3
+	keepParcel = 32 << 20
+)
 
 func (o *outbox) open(ctx context.Context, s *Store) error {
-	o.s = s
+	o.s, o.rows = s, newSpanRows()
 	o.views, o.left = map[uint64]int{}, make(chan struct{})
 	o.attempted, o.wake = make(chan struct{}), make(chan struct{}, 1)
 	o.closing, o.done = make(chan struct{}), make(chan struct{})
 	for _, number := range s.local.Parcels() {
-		p, err := o.load(ctx, number)
+		m := o.take()
+		p, err := o.load(ctx, number, m)
 		if errors.Is(err, store.ErrDamaged) {
 			o.giveUp(ctx, number, err)
 			continue
@@ -70,7 +85,7 @@ func (o *outbox) open(ctx context.Context, s *Store) error {
 			return err
 		}
 		s.order = max(s.order, p.order)
-		o.put(&queued{number: number, since: time.Unix(0, int64(p.order)), parcel: p})
+		o.put(&queued{number: number, since: time.Unix(0, int64(p.order)), parcel: p, memory: m})
 	}
 	// It may be that it was sent, and the process ended before it was dropped.
 	o.unsure = len(o.queue) > 0
@@ -94,24 +109,44 @@ func (o *outbox) close(patience time.Duration) {
 	<-o.done
 }
 
-func (o *outbox) load(ctx context.Context, number uint64) (*parcel, error) {
+// load reads a parcel from the disk into memory.
+func (o *outbox) load(ctx context.Context, number uint64, m *parcelMemory) (*parcel, error) {
 	b, err := o.s.local.Parcel(ctx, number)
 	if err != nil {
 		return nil, err
 	}
-	return decodeParcel(b)
+	return m.unpack(b)
 }
 
-// add queues a parcel that is on the disk.
-func (o *outbox) add(number uint64, packed []byte) {
-	p, err := decodeParcel(packed)
+// take returns memory for a parcel.
+func (o *outbox) take() *parcelMemory {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if n := len(o.free); n > 0 {
+		m := o.free[n-1]
+		o.free = o.free[:n-1]
+		return m
+	}
+	return &parcelMemory{}
+}
+
+// give takes memory back that nobody refers to. The caller holds mu.
+func (o *outbox) give(m *parcelMemory) {
+	if len(o.free) < maxFree && cap(m.body) <= keepParcel {
+		o.free = append(o.free, m)
+	}
+}
+
+// add queues a parcel that is on the disk, and in the memory.
+func (o *outbox) add(number uint64, m *parcelMemory) {
+	p, err := m.read()
 	if err != nil {
 		o.s.options.Logger.Error("store: a parcel that was just made cannot be read", "error", err)
 		return
 	}
 	o.mu.Lock()
 	o.commits++
-	o.put(&queued{number: number, commit: o.commits, since: time.Now(), parcel: p})
+	o.put(&queued{number: number, commit: o.commits, since: time.Now(), parcel: p, memory: m})
 	o.mu.Unlock()
 	o.nudge()
 }
@@ -133,9 +168,11 @@ func (o *outbox) nudge() {
 // put queues a parcel. The caller holds mu.
 func (o *outbox) put(q *queued) {
 	q.spans = q.parcel.spans
-	if o.cached += q.parcel.bytes; o.cached > maxCached && len(o.queue) > 0 {
-		o.cached -= q.parcel.bytes
-		q.parcel = nil
+	if size := q.memory.size(); o.cached+size <= maxCached || len(o.queue) == 0 {
+		o.cached += size
+	} else {
+		o.give(q.memory)
+		q.parcel, q.memory = nil, nil
 	}
 	o.queue = append(o.queue, q)
 	o.counts.Waiting++
@@ -199,12 +236,18 @@ func (o *outbox) sendOne(ctx context.Context, q *queued) error {
 	}
 	p := q.parcel
 	if p == nil {
+		m := o.take()
+		defer func() {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.give(m)
+		}()
 		var err error
-		if p, err = o.load(ctx, q.number); err != nil {
+		if p, err = o.load(ctx, q.number, m); err != nil {
 			return o.giveUp(ctx, q.number, err)
 		}
 	}
-	d, err := makeDelivery(p)
+	d, err := makeDelivery(p, o.rows)
 	if err != nil {
 		return o.giveUp(ctx, q.number, err)
 	}
@@ -221,7 +264,10 @@ func (o *outbox) sendOne(ctx context.Context, q *queued) error {
 	if err == nil {
 		o.queue = o.queue[1:]
 		if q.parcel != nil {
-			o.cached -= q.parcel.bytes
+			o.cached -= q.memory.size()
+		}
+		if q.parcel != nil && !q.read.Load() {
+			o.give(q.memory)
 		}
 	}
 	o.mu.Unlock()
@@ -354,9 +400,9 @@ func (o *outbox) parcels(ctx context.Context, queue []*queued) ([]*parcel, error
 	waiting := make([]*parcel, 0, len(queue))
 	for _, q := range queue {
 		p := q.parcel
-		if p == nil {
+		if q.read.Store(true); p == nil {
 			var err error
-			if p, err = o.load(ctx, q.number); err != nil {
+			if p, err = o.load(ctx, q.number, &parcelMemory{}); err != nil {
 				return nil, err
 			}
 		}

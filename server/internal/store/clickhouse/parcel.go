@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/klauspost/compress/s2"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
-// parcel is a segment on its way to ClickHouse. It never changes.
+// parcel is a segment on its way to ClickHouse. It does not change as long as its memory is not used again.
 type parcel struct {
 	// id is random: the tokens come from it, under which ClickHouse takes each of its batches once.
 	id [16]byte
@@ -33,11 +34,30 @@ func (p *parcel) token() string { return hex.EncodeToString(p.id[:]) }
 // maxParcel is how large a parcel may be before compression.
 const maxParcel = 1 << 30
 
-// parcelFormat is the first byte of an encoded parcel.
-const parcelFormat = 2
+// A packed parcel begins with its format, its id and its order; the rest is compressed.
+const (
+	parcelFormat = 2
+	parcelHead   = 1 + 16 + 8
+)
 
-// encodeParcel gives a segment an id and returns it as bytes.
-func encodeParcel(g *store.Segment, node string, order uint64) ([]byte, error) {
+// parcelMemory is what a parcel lies in. When nobody needs the parcel any more, the next one may lie there: memory that was not
+// used before costs more than all that is done with it.
+type parcelMemory struct {
+	head    [parcelHead]byte
+	body    []byte // before compression
+	packed  int    // its size on the disk
+	origins []store.Origin
+	traces  []store.Trace
+	spans   []store.Span
+	part    []uint32
+	parts   map[core.TraceID]uint32 // how many there were of each
+}
+
+// size is how many bytes the parcel has.
+func (m *parcelMemory) size() int64 { return int64(len(m.body)) }
+
+// encode makes a parcel of a segment, with a new id.
+func (m *parcelMemory) encode(g *store.Segment, node string, order uint64) error {
 	size := 1 << 16
 	for i := range g.Traces {
 		size += 24
@@ -45,7 +65,7 @@ func encodeParcel(g *store.Segment, node string, order uint64) ([]byte, error) {
 			size += len(s.Raw) + 8
 		}
 	}
-	b := make([]byte, 0, size)
+	b := slices.Grow(m.body[:0], size)
 	b = appendBytes(b, []byte(node))
 	b = binary.AppendUvarint(b, uint64(len(g.Origins)))
 	for i := range g.Origins {
@@ -67,21 +87,45 @@ func encodeParcel(g *store.Segment, node string, order uint64) ([]byte, error) {
 	for _, p := range g.Profiles {
 		snapshot, err := p.Snapshot.MarshalBinary()
 		if err != nil {
-			return nil, fmt.Errorf("the profile of minute %d: %w", p.Minute, err)
+			return fmt.Errorf("the profile of minute %d: %w", p.Minute, err)
 		}
 		b = appendBytes(binary.AppendVarint(b, p.Minute), snapshot)
 	}
+	m.body = b
 	if len(b) > maxParcel {
-		return nil, fmt.Errorf("it has %d bytes, %d are allowed", len(b), maxParcel)
+		return fmt.Errorf("it has %d bytes, %d are allowed", len(b), maxParcel)
 	}
-	head := make([]byte, 25, 25+s2.MaxEncodedLen(len(b)))
-	head[0] = parcelFormat
-	if _, err := rand.Read(head[1:17]); err != nil {
-		return nil, err
+	m.head[0] = parcelFormat
+	if _, err := rand.Read(m.head[1:17]); err != nil {
+		return err
 	}
-	binary.BigEndian.PutUint64(head[17:], order)
-	packed := s2.Encode(head[25:cap(head)], b)
-	return head[:25+len(packed)], nil
+	binary.BigEndian.PutUint64(m.head[17:], order)
+	return nil
+}
+
+// pack returns the parcel as it lies on the disk, in the memory of to if it has room.
+func (m *parcelMemory) pack(to []byte) []byte {
+	to = slices.Grow(to[:0], parcelHead+s2.MaxEncodedLen(len(m.body)))
+	to = append(to, m.head[:]...)
+	m.packed = parcelHead + len(s2.Encode(to[parcelHead:cap(to)], m.body))
+	return to[:m.packed]
+}
+
+// unpack reads what pack wrote.
+func (m *parcelMemory) unpack(b []byte) (*parcel, error) {
+	if len(b) < parcelHead || b[0] < 1 || b[0] > parcelFormat {
+		return nil, fmt.Errorf("%w: a parcel of another format", store.ErrDamaged)
+	}
+	copy(m.head[:], b)
+	m.packed = len(b)
+	if n, err := s2.DecodedLen(b[parcelHead:]); err != nil || n > maxParcel {
+		return nil, fmt.Errorf("%w: a parcel of %d bytes", store.ErrDamaged, n)
+	}
+	var err error
+	if m.body, err = s2.Decode(m.body[:cap(m.body)], b[parcelHead:]); err != nil {
+		return nil, fmt.Errorf("%w: parcel: %w", store.ErrDamaged, err)
+	}
+	return m.read()
 }
 
 func flag(set bool) byte {
@@ -93,45 +137,19 @@ func flag(set bool) byte {
 
 func appendBytes(to, b []byte) []byte { return append(binary.AppendUvarint(to, uint64(len(b))), b...) }
 
-// decodeParcel reads what encodeParcel wrote.
-func decodeParcel(b []byte) (*parcel, error) {
-	if len(b) < 25 || b[0] < 1 || b[0] > parcelFormat {
-		return nil, fmt.Errorf("%w: a parcel of another format", store.ErrDamaged)
-	}
-	p := &parcel{id: [16]byte(b[1:17]), order: binary.BigEndian.Uint64(b[17:]), bytes: int64(len(b))}
-	if n, err := s2.DecodedLen(b[25:]); err != nil || n > maxParcel {
-		return nil, fmt.Errorf("%w: a parcel of %d bytes", store.ErrDamaged, n)
-	}
-	body, err := s2.Decode(nil, b[25:])
-	if err != nil {
-		return nil, fmt.Errorf("%w: parcel: %w", store.ErrDamaged, err)
-	}
-	r, filed := unpacker{rest: body}, b[0] >= 2
+// read returns the parcel. It lies in the memory.
+func (m *parcelMemory) read() (*parcel, error) {
+	p := &parcel{id: [16]byte(m.head[1:17]), order: binary.BigEndian.Uint64(m.head[17:])}
+	r, filed := unpacker{rest: m.body}, m.head[0] >= 2
 	if filed {
 		p.node = string(r.bytes())
 	}
-	for range r.count() {
-		p.segment.Origins = append(p.segment.Origins, store.Origin{Resource: r.bytes(), Scope: r.bytes(), Service: string(r.bytes())})
+	m.origins = m.origins[:0]
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		m.origins = append(m.origins, store.Origin{Resource: r.bytes(), Scope: r.bytes(), Service: string(r.bytes())})
 	}
-	traces := r.count()
-	p.segment.Traces = make([]store.Trace, 0, min(traces, len(r.rest)/(16+1)))
-	parts := make(map[core.TraceID]uint32, cap(p.segment.Traces))
-	for range traces {
-		t := store.Trace{ID: core.TraceID(r.take(16))}
-		if filed {
-			t.Withheld, t.Uncounted = r.take(1)[0] == 1, r.bytes()
-		}
-		p.part = append(p.part, parts[t.ID])
-		parts[t.ID]++
-		spans := r.count()
-		t.Spans = make([]store.Span, 0, min(spans, len(r.rest)/2))
-		for range spans {
-			t.Spans = append(t.Spans, store.Span{Origin: int(r.number()), Raw: r.bytes()})
-		}
-		p.spans += int64(len(t.Spans))
-		p.segment.Traces = append(p.segment.Traces, t)
-	}
-	for range r.count() {
+	m.readTraces(&r, filed)
+	for n := r.count(); n > 0 && !r.bad; n-- {
 		minute, snapshot := r.signed(), &core.Snapshot{}
 		if err := snapshot.UnmarshalBinary(r.bytes()); err != nil {
 			return nil, fmt.Errorf("%w: parcel: %w", store.ErrDamaged, err)
@@ -141,10 +159,34 @@ func decodeParcel(b []byte) (*parcel, error) {
 	if r.bad || len(r.rest) > 0 {
 		return nil, fmt.Errorf("%w: a parcel is cut off", store.ErrDamaged)
 	}
+	p.segment.Origins, p.segment.Traces, p.part, p.spans = m.origins, m.traces, m.part, int64(len(m.spans))
+	p.bytes = int64(m.packed)
 	if err := p.segment.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", store.ErrDamaged, err)
 	}
 	return p, nil
+}
+
+func (m *parcelMemory) readTraces(r *unpacker, filed bool) {
+	if m.parts == nil {
+		m.parts = map[core.TraceID]uint32{}
+	}
+	clear(m.parts)
+	m.traces, m.spans, m.part = m.traces[:0], m.spans[:0], m.part[:0]
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		t := store.Trace{ID: core.TraceID(r.take(16))}
+		if filed {
+			t.Withheld, t.Uncounted = r.take(1)[0] == 1, r.bytes()
+		}
+		m.part = append(m.part, m.parts[t.ID])
+		m.parts[t.ID]++
+		from := len(m.spans)
+		for n := r.count(); n > 0 && !r.bad; n-- {
+			m.spans = append(m.spans, store.Span{Origin: int(r.number()), Raw: r.bytes()})
+		}
+		t.Spans = m.spans[from:len(m.spans):len(m.spans)]
+		m.traces = append(m.traces, t)
+	}
 }
 
 // unpacker reads from bytes, and notes when there are not enough.

@@ -23,15 +23,17 @@ type Store struct {
 	options  Options
 	local    *pebblestore.Store
 	conn     driver.Conn
+	inserter inserter
 	database string
 	// node is the name of this start of this node: no two have the same.
 	node   string
 	outbox outbox
 	completion
 	dictionaries
-	// committing is held by Commit, and guards order.
+	// committing is held by Commit, and guards order and packed, which is memory for a parcel.
 	committing sync.Mutex
 	order      uint64
+	packed     []byte
 	// ready is set when the tables were found to be those of this version.
 	ready  atomic.Bool
 	closed atomic.Bool
@@ -50,7 +52,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	s := &Store{options: o, conn: conn, database: driverOptions.Auth.Database, node: newNodeName()}
+	s := &Store{options: o, conn: conn, inserter: inserter{options: driverOptions}, database: driverOptions.Auth.Database, node: newNodeName()}
 	if err := s.prepare(ctx); err != nil {
 		if !passes(err) {
 			return nil, errors.Join(explain(err), conn.Close())
@@ -117,11 +119,10 @@ func (s *Store) Commit(ctx context.Context, g *store.Segment) error {
 	if err := g.Validate(); err != nil {
 		return err
 	}
-	var span otlp.Span
 	spans := 0
 	for i := range g.Traces {
 		for _, sp := range g.Traces[i].Spans {
-			if err := span.Read(sp.Raw); err != nil {
+			if err := otlp.CheckFields(sp.Raw); err != nil {
 				return fmt.Errorf("segment: trace %s: %w", g.Traces[i].ID, err)
 			}
 			spans++
@@ -137,16 +138,20 @@ func (s *Store) Commit(ctx context.Context, g *store.Segment) error {
 	s.committing.Lock()
 	defer s.committing.Unlock()
 	order := max(uint64(s.options.Now().UnixNano()), s.order+1)
-	packed, err := encodeParcel(g, s.node, order)
-	if err != nil {
+	m := s.outbox.take()
+	if err := m.encode(g, s.node, order); err != nil {
 		return fmt.Errorf("segment: %w", err)
+	}
+	packed := m.pack(s.packed)
+	if s.packed = packed; cap(packed) > keepParcel {
+		s.packed = nil
 	}
 	number, err := s.local.CommitParcel(ctx, packed, g.Consumed)
 	if err != nil {
 		return err
 	}
 	s.order = order
-	s.outbox.add(number, packed)
+	s.outbox.add(number, m)
 	return nil
 }
 
@@ -157,6 +162,7 @@ func (s *Store) Close() error {
 	}
 	s.stopCompleting()
 	s.outbox.close(s.options.CloseTime)
+	s.inserter.close()
 	return errors.Join(s.local.Close(), s.conn.Close())
 }
 

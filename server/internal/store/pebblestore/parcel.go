@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"slices"
 	"sync"
@@ -69,14 +70,17 @@ func (s *Store) CommitParcel(ctx context.Context, parcel []byte, consumed []stor
 	s.parcels.mu.Lock()
 	number = s.parcels.last + 1
 	s.parcels.mu.Unlock()
-	value := withChecksum(slices.Clip(parcel))
-	if err := errors.Join(batch.Set(key(keyParcel, number), value, nil), s.consume(batch, consumed)); err != nil {
+	k, size := key(keyParcel, number), len(parcel)+crc32.Size
+	op := batch.SetDeferred(len(k), size)
+	copy(op.Key, k)
+	withChecksum(append(op.Value[:0], parcel...)) // in place
+	if err := errors.Join(op.Finish(), s.consume(batch, consumed)); err != nil {
 		return 0, fmt.Errorf("parcel: %w", err)
 	}
 	if err := s.write(func() error { return batch.Commit(pebble.Sync) }); err != nil {
 		return 0, fmt.Errorf("commit a parcel: %w", err)
 	}
-	s.parcels.add(number, int64(len(value)))
+	s.parcels.add(number, int64(size))
 	for _, c := range consumed {
 		if c.All {
 			s.log.remove(c.Seq)
