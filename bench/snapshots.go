@@ -21,7 +21,7 @@ func snapshots(b *bench) (chapter, error) {
 213 buckets. Stripes multiply only where goroutines meet, so most sites have one. Recording goes on during a snapshot. Before each, an
 observation was recorded at every site. A snapshot shares the histograms, and the next observation at a site copies its own: “then, a site” is by
 how much the first one after a snapshot takes longer than the second. The live heap is 64 MiB besides. In a process that has hardly any, the runtime
-gives the memory of a snapshot back to the system before the next one, which then takes two to four times as long.`,
+gives the memory of a snapshot back to the system before the next one, which then takes several times as long.`,
 	}
 	heap := newBallast(64 << 20)
 	defer runtime.KeepAlive(heap)
