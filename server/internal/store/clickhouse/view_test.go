@@ -81,7 +81,7 @@ func TestWhatWasReadStays(t *testing.T) {
 	require.EqualValues(t, 1, s.Counters().Waiting, "it must have been read from the queue")
 	hold.Close()
 	for range 2 * clickhouse.MaxFree {
-		m := g.Segment(30)
+		m := g.Segment(10) // has room where the first one was
 		require.NoError(t, s.Commit(t.Context(), &m.Segment))
 		require.Eventually(t, func() bool { return s.Counters().Waiting == 0 }, time.Minute, time.Millisecond)
 	}
