@@ -79,12 +79,17 @@ func TestWhatWasReadStays(t *testing.T) {
 	found, err := s.Traces(t.Context(), ids, store.Range{})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, s.Counters().Waiting, "it must have been read from the queue")
+	sent := func() { require.Eventually(t, func() bool { return s.Counters().Waiting == 0 }, time.Minute, time.Millisecond) }
 	hold.Close()
-	for range 2 * clickhouse.MaxFree {
-		m := g.Segment(10) // has room where the first one was
+	sent()
+	// Others take all the memory that there is, and have room in it.
+	hold = s.View()
+	for range clickhouse.MaxFree + 1 {
+		m := g.Segment(10)
 		require.NoError(t, s.Commit(t.Context(), &m.Segment))
-		require.Eventually(t, func() bool { return s.Counters().Waiting == 0 }, time.Minute, time.Millisecond)
 	}
+	hold.Close()
+	sent()
 	require.Len(t, found.Traces, len(first.Traces))
 	for i := range first.Traces {
 		require.Len(t, found.Traces[i].Spans, len(first.Traces[i].Spans))
