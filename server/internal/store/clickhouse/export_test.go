@@ -67,3 +67,6 @@ func FuzzDecodeParcel(f *testing.F) {
 func ExecStatement(ctx context.Context, conn driver.Conn, s Schema, statement string) error {
 	return s.exec(ctx, conn, statement)
 }
+
+// MaxFree is how many parcels' memory is kept for others.
+const MaxFree = maxFree

@@ -166,6 +166,25 @@ func TestCut(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// TestIdleCut cuts the connections while nobody uses them, as ClickHouse does when it starts anew: nothing fails.
+func TestIdleCut(t *testing.T) {
+	url := newDatabase(t)
+	p := newProxy(t)
+	s := open(t, options(t, p.through(url)))
+	g := storetest.NewGenerator(1)
+	var segments []*storetest.Made
+	for range 3 {
+		m := g.Segment(20)
+		m.AddProfiles()
+		require.NoError(t, s.Commit(t.Context(), &m.Segment))
+		segments = append(segments, m)
+		requireAll(t, s, segments)
+		p.cut()
+	}
+	require.Zero(t, s.Counters().Failed)
+	require.NoError(t, s.Close())
+}
+
 // TestSlow has a ClickHouse whose answers take longer than the store waits. Commits do not wait; queries say that it takes too
 // long, and nothing is lost or counted twice.
 func TestSlow(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
@@ -56,7 +57,7 @@ type parcelMemory struct {
 // size is how many bytes the parcel has.
 func (m *parcelMemory) size() int64 { return int64(len(m.body)) }
 
-// encode makes a parcel of a segment, with a new id.
+// encode makes a parcel of a segment, with a new id. Spans whose bytes are no Span message are refused, with the whole segment.
 func (m *parcelMemory) encode(g *store.Segment, node string, order uint64) error {
 	size := 1 << 16
 	for i := range g.Traces {
@@ -80,6 +81,9 @@ func (m *parcelMemory) encode(g *store.Segment, node string, order uint64) error
 		b = appendBytes(b, t.Uncounted)
 		b = binary.AppendUvarint(b, uint64(len(t.Spans)))
 		for _, s := range t.Spans {
+			if err := otlp.CheckFields(s.Raw); err != nil {
+				return fmt.Errorf("trace %s: %w", t.ID, err)
+			}
 			b = appendBytes(binary.AppendUvarint(b, uint64(s.Origin)), s.Raw)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/clickhouse"
 	"github.com/stichotrope/stichotrope-go/server/internal/store/storetest"
 )
 
@@ -61,5 +62,40 @@ func TestView(t *testing.T) {
 	requireParts(late)
 	late.Close()
 	require.Eventually(t, func() bool { return s.Counters().Waiting == 0 }, time.Minute, time.Millisecond)
+	require.NoError(t, s.Close())
+}
+
+// TestWhatWasReadStays: what was read from a parcel is not written over when that was sent, and others take its place.
+func TestWhatWasReadStays(t *testing.T) {
+	s := open(t, options(t, newDatabase(t)))
+	g := storetest.NewGenerator(9)
+	hold := s.View()
+	first := g.Segment(20)
+	require.NoError(t, s.Commit(t.Context(), &first.Segment))
+	var ids []core.TraceID
+	for i := range first.Traces {
+		ids = append(ids, first.Traces[i].ID)
+	}
+	found, err := s.Traces(t.Context(), ids, store.Range{})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, s.Counters().Waiting, "it must have been read from the queue")
+	sent := func() { require.Eventually(t, func() bool { return s.Counters().Waiting == 0 }, time.Minute, time.Millisecond) }
+	hold.Close()
+	sent()
+	// Others take all the memory that there is, and have room in it.
+	hold = s.View()
+	for range clickhouse.MaxFree + 1 {
+		m := g.Segment(10)
+		require.NoError(t, s.Commit(t.Context(), &m.Segment))
+	}
+	hold.Close()
+	sent()
+	require.Len(t, found.Traces, len(first.Traces))
+	for i := range first.Traces {
+		require.Len(t, found.Traces[i].Spans, len(first.Traces[i].Spans))
+		for n := range first.Traces[i].Spans {
+			require.True(t, string(first.Traces[i].Spans[n].Raw) == string(found.Traces[i].Spans[n].Raw))
+		}
+	}
 	require.NoError(t, s.Close())
 }
