@@ -79,7 +79,9 @@ func TestWhatWasReadStays(t *testing.T) {
 	found, err := s.Traces(t.Context(), ids, store.Range{})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, s.Counters().Waiting, "it must have been read from the queue")
-	sent := func() { require.Eventually(t, func() bool { return s.Counters().Waiting == 0 }, time.Minute, time.Millisecond) }
+	sent := func() {
+		require.Eventually(t, func() bool { return s.Counters().Waiting == 0 }, time.Minute, time.Millisecond)
+	}
 	hold.Close()
 	sent()
 	// Others take all the memory that there is, and have room in it.
