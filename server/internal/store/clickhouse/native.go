@@ -100,10 +100,15 @@ func (c *words) Rows() int { return len(c.rows) }
 
 // Reset empties the column.
 func (c *words) Reset() {
-	clear(c.numbers)
+	if clear(c.numbers); c.texts.rows > maxWords {
+		c.numbers = nil // a map does not shrink
+	}
 	c.texts.Reset()
 	c.rows = c.rows[:0]
 }
+
+// maxWords is for how many different texts there is room after a Reset.
+const maxWords = 1 << 16
 
 // EncodeState implements proto.StateEncoder: the version of the form.
 func (*words) EncodeState(b *proto.Buffer) { b.PutUInt64(1) }

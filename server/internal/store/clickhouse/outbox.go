@@ -247,6 +247,9 @@ func (o *outbox) sendOne(ctx context.Context, q *queued) error {
 			return o.giveUp(ctx, q.number, err)
 		}
 	}
+	if o.rows.large() {
+		o.rows = newSpanRows()
+	}
 	d, err := makeDelivery(p, o.rows)
 	if err != nil {
 		return o.giveUp(ctx, q.number, err)

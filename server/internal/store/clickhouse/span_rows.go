@@ -101,6 +101,12 @@ func (r *spanRows) fill(p *parcel) error {
 	return nil
 }
 
+// large reports whether the rows take more memory than is worth keeping for the next parcel: it grows with the messages, and with
+// the attributes that resources repeat.
+func (r *spanRows) large() bool {
+	return cap(r.rawSpan.data)+cap(r.resource.values.data)+cap(r.attributes.values.data) > maxKept
+}
+
 // add appends what a Span message tells.
 func (r *spanRows) add(raw []byte) error {
 	s := &r.read
