@@ -1,10 +1,6 @@
 package otlp
 
-import (
-	"bytes"
-
-	"github.com/stichotrope/stichotrope-go/core"
-)
+import "bytes"
 
 // Text is an attribute with its value as text, see [Texts].
 type Text struct{ Key, Value []byte }
@@ -50,29 +46,10 @@ func (c *Columns) Read(span []byte) error {
 	c.Span = Span{Raw: span}
 	c.Attributes, c.Events, c.Links, c.values = c.Attributes[:0], c.Events[:0], c.Links[:0], c.values[:0]
 	c.StatusCode, c.StatusMessage = 0, nil
-	var traceID, spanID, parentID []byte
+	var ids spanIDs
 	f := fields{message: span}
 	for f.next() {
 		switch f.tag {
-		case 1<<3 | bytesType:
-			traceID = f.value
-		case 2<<3 | bytesType:
-			spanID = f.value
-		case 3<<3 | bytesType:
-			c.TraceState = f.value
-		case 4<<3 | bytesType:
-			parentID = f.value
-		case 5<<3 | bytesType:
-			c.Name = f.value
-		case 6<<3 | varintType:
-			c.Kind = core.KindUnspecified
-			if f.n <= uint64(core.KindConsumer) {
-				c.Kind = core.Kind(f.n)
-			}
-		case 7<<3 | fixed64Type:
-			c.Start = f.n
-		case 8<<3 | fixed64Type:
-			c.End = f.n
 		case 9<<3 | bytesType:
 			c.Attributes = c.attribute(c.Attributes, f.value)
 		case 11<<3 | bytesType:
@@ -81,11 +58,11 @@ func (c *Columns) Read(span []byte) error {
 			c.link(f.value)
 		case 15<<3 | bytesType:
 			c.status(f.value)
-		case 16<<3 | fixed32Type:
-			c.Flags = uint32(f.n)
+		default:
+			c.single(f.tag, f.value, f.n, &ids)
 		}
 	}
-	c.setIDs(traceID, spanID, parentID)
+	c.setIDs(&ids)
 	return f.err
 }
 

@@ -68,30 +68,11 @@ func (s *Span) Duration() int64 {
 // Read reads a Span message, such as was the Raw of another Span. It sets all fields but Origin.
 func (s *Span) Read(message []byte) error {
 	*s = Span{Raw: message}
-	var trace, span, parent []byte
+	var ids spanIDs
 	var old deprecated
 	f := fields{message: message}
 	for f.next() {
 		switch f.tag {
-		case 1<<3 | bytesType:
-			trace = f.value
-		case 2<<3 | bytesType:
-			span = f.value
-		case 3<<3 | bytesType:
-			s.TraceState = f.value
-		case 4<<3 | bytesType:
-			parent = f.value
-		case 5<<3 | bytesType:
-			s.Name = f.value
-		case 6<<3 | varintType:
-			s.Kind = core.KindUnspecified
-			if f.n <= uint64(core.KindConsumer) {
-				s.Kind = core.Kind(f.n)
-			}
-		case 7<<3 | fixed64Type:
-			s.Start = f.n
-		case 8<<3 | fixed64Type:
-			s.End = f.n
 		case 9<<3 | bytesType:
 			if err := s.attribute(f.value, &old); err != nil {
 				return err
@@ -100,22 +81,57 @@ func (s *Span) Read(message []byte) error {
 			if err := s.status(f.value); err != nil {
 				return err
 			}
-		case 16<<3 | fixed32Type:
-			s.Flags = uint32(f.n)
 		default:
+			if s.single(f.tag, f.value, f.n, &ids) {
+				continue
+			}
 			if err := spanType.wrongType(f.tag); err != nil {
 				return err
 			}
 		}
 	}
-	s.setIDs(trace, span, parent)
+	s.setIDs(&ids)
 	if old.found {
 		s.fallBack(&old)
 	}
 	return f.err
 }
 
-func (s *Span) setIDs(trace, span, parent []byte) {
+// spanIDs are the ids of a message, of any length.
+type spanIDs struct{ trace, span, parent []byte }
+
+// single reads a field that is a single value, and reports whether it was one.
+func (s *Span) single(tag uint32, value []byte, n uint64, ids *spanIDs) bool {
+	switch tag {
+	case 1<<3 | bytesType:
+		ids.trace = value
+	case 2<<3 | bytesType:
+		ids.span = value
+	case 3<<3 | bytesType:
+		s.TraceState = value
+	case 4<<3 | bytesType:
+		ids.parent = value
+	case 5<<3 | bytesType:
+		s.Name = value
+	case 6<<3 | varintType:
+		s.Kind = core.KindUnspecified
+		if n <= uint64(core.KindConsumer) {
+			s.Kind = core.Kind(n)
+		}
+	case 7<<3 | fixed64Type:
+		s.Start = n
+	case 8<<3 | fixed64Type:
+		s.End = n
+	case 16<<3 | fixed32Type:
+		s.Flags = uint32(n)
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *Span) setIDs(ids *spanIDs) {
+	trace, span, parent := ids.trace, ids.span, ids.parent
 	if len(trace) == len(s.Trace) {
 		s.Trace = core.TraceID(trace)
 	}
