@@ -2,8 +2,10 @@ package clickhouse_test
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,6 +40,11 @@ const unlimited = 1 << 60
 func newProxy(t *testing.T) *proxy {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	return proxyOn(t, l)
+}
+
+// proxyOn is a proxy for those who connect to a listener.
+func proxyOn(t *testing.T, l net.Listener) *proxy {
 	p := &proxy{Listener: l, target: address(t), open: map[net.Conn]bool{}}
 	p.left.Store(unlimited)
 	p.answers.Store(true)
@@ -163,6 +170,26 @@ func TestCut(t *testing.T) {
 		p.answers.Store(true)
 		requireAll(t, s, segments)
 	}
+	require.NoError(t, s.Close())
+}
+
+// TestAddresses has a ClickHouse that speaks TLS at the second of two addresses, with nobody at the first: all that the driver is told
+// of where and how to connect holds for spans as well, which do not go through it.
+func TestAddresses(t *testing.T) {
+	web := httptest.NewTLSServer(nil)
+	web.Close()
+	nobody := web.Listener.Addr().String()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := proxyOn(t, tls.NewListener(l, &tls.Config{Certificates: web.TLS.Certificates}))
+	url := newDatabase(t)
+	url = strings.Replace(url, p.target, nobody+","+p.Addr().String(), 1)
+	s := open(t, options(t, url+"?secure=true&skip_verify=true&connection_open_strategy=in_order"))
+	m := storetest.NewGenerator(1).Segment(20)
+	m.AddProfiles()
+	require.NoError(t, s.Commit(t.Context(), &m.Segment))
+	requireAll(t, s, []*storetest.Made{m})
+	require.Zero(t, s.Counters().Failed)
 	require.NoError(t, s.Close())
 }
 

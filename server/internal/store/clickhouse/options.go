@@ -15,7 +15,8 @@ import (
 // Options of a store. URL and Dir are needed; the zero value of all others means the default.
 type Options struct {
 	// URL is where ClickHouse is, as its Go driver has it: clickhouse://user:password@host:9000/database?secure=true. Several
-	// hosts are separated by commas. It is a secret, and in no message.
+	// hosts are separated by commas. It is a secret, and in no message. Its read_timeout is not for batches of spans, for which
+	// Timeout is.
 	URL string
 	// Dir is the directory of the queue. Nobody else may use it.
 	Dir string
