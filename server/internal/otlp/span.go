@@ -22,8 +22,9 @@ type Origin struct {
 // Span is a view of one span.
 type Span struct {
 	Origin *Origin
-	// Raw is the Span message as it was received.
+	// Raw is the Span message as it was received, At where it begins in the request that is walked.
 	Raw []byte
+	At  int
 
 	Trace core.TraceID
 	// Span is the span's id, Parent that of its parent: all zeros for a root.

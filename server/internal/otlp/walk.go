@@ -28,14 +28,15 @@ func (w *Walker) Walk(request []byte, visit func(*Span) error) error {
 		if f.tag&7 != bytesType {
 			return wrongType("resource_spans", f.tag)
 		}
-		if err := w.resourceSpans(f.value, visit); err != nil {
+		if err := w.resourceSpans(f.value, f.end-len(f.value), visit); err != nil {
 			return err
 		}
 	}
 	return f.err
 }
 
-func (w *Walker) resourceSpans(message []byte, visit func(*Span) error) error {
+// resourceSpans walks a message that begins at a place in the request.
+func (w *Walker) resourceSpans(message []byte, at int, visit func(*Span) error) error {
 	// The resource may stand behind the spans.
 	w.resource = w.resource[:0]
 	w.name, w.values = nil, append(w.values[:0], make([][]byte, len(w.Split))...)
@@ -60,7 +61,7 @@ func (w *Walker) resourceSpans(message []byte, visit func(*Span) error) error {
 	w.origin.Service = w.splitName()
 	for f = (fields{message: message}); f.next(); {
 		if f.tag == 2<<3|bytesType {
-			if err := w.scopeSpans(f.value, visit); err != nil {
+			if err := w.scopeSpans(f.value, at+f.end-len(f.value), visit); err != nil {
 				return err
 			}
 		}
@@ -114,7 +115,7 @@ func (w *Walker) splitName() []byte {
 	return w.service
 }
 
-func (w *Walker) scopeSpans(message []byte, visit func(*Span) error) error {
+func (w *Walker) scopeSpans(message []byte, at int, visit func(*Span) error) error {
 	w.scope = w.scope[:0]
 	o := &w.origin
 	o.ScopeName, o.ScopeVersion = nil, nil
@@ -145,7 +146,7 @@ func (w *Walker) scopeSpans(message []byte, visit func(*Span) error) error {
 		if err := w.span.Read(f.value); err != nil {
 			return err
 		}
-		w.span.Origin = o
+		w.span.Origin, w.span.At = o, at+f.end-len(f.value)
 		if err := visit(&w.span); err != nil {
 			return err
 		}

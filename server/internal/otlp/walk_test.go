@@ -36,6 +36,9 @@ func walk(request []byte) ([]seen, error) {
 	var all []seen
 	var w Walker
 	err := w.Walk(request, func(s *Span) error {
+		if string(request[s.At:s.At+len(s.Raw)]) != string(s.Raw) {
+			panic("a span is not where it is said to be")
+		}
 		o := s.Origin
 		all = append(all, seen{
 			Service: string(o.Service), ScopeName: string(o.ScopeName), ScopeVersion: string(o.ScopeVersion), TraceState: string(s.TraceState),

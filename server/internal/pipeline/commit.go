@@ -51,9 +51,12 @@ const (
 
 // commit tries until the segment is committed, and reports false if the context ended first.
 func (p *Pipeline) commit(ctx context.Context, w *writer, g *segment) bool {
-	s := w.write(g)
+	w.list(g)
 	for wait := firstWait; ; wait = min(2*wait, longWait) {
-		err := p.tryCommit(ctx, g, func() error { return p.config.Store.Commit(ctx, s) })
+		err := w.fill()
+		if err == nil {
+			err = p.tryCommit(ctx, func() error { return p.config.Store.Commit(ctx, &w.segment) })
+		}
 		if err == nil {
 			return true
 		}
@@ -69,7 +72,7 @@ func (p *Pipeline) commit(ctx context.Context, w *writer, g *segment) bool {
 }
 
 // tryCommit lets no query see the segment both in the store and in memory.
-func (p *Pipeline) tryCommit(ctx context.Context, g *segment, commit func() error) error {
+func (p *Pipeline) tryCommit(ctx context.Context, commit func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -90,12 +93,8 @@ func (p *Pipeline) forget(g *segment, w *writer) {
 	g.memory.empty()
 	p.cut.Lock()
 	p.open.memory.free = append(p.open.memory.free, g.memory.free...)
-	recycle := p.config.Recycle
-	if p.looking.Load() > 0 {
-		recycle = nil // who looks may have seen the segment; who comes later cannot
-	}
 	p.cut.Unlock()
-	p.counts.used.Add(-w.forget(recycle))
+	p.counts.used.Add(-w.forget())
 	p.hurryUp() // there may be a segment to close
 	for _, t := range g.traces {
 		p.shard(&t.id).recycle(t)

@@ -160,7 +160,7 @@ func (x *completer) add(p *store.Part, part int) error {
 		read.Origin = &o.Origin
 		n := span{site: x.sites.of(&read, o.hash, x.minute)}
 		n.take(&read)
-		n.raw = s.Raw
+		n.size = uint32(len(s.Raw))
 		x.spans, x.part = append(x.spans, n), append(x.part, int32(part))
 	}
 	return nil

@@ -30,9 +30,10 @@ type Config struct {
 	// Remember is for how many filed spans duplicates that come late are recognised: 8 bytes each.
 	Remember int
 
-	// SegmentSpans, SegmentAge and SegmentMinutes are when a segment is committed: so many spans, so old, or with
-	// spans that ended in more different minutes.
+	// SegmentSpans, SegmentBytes, SegmentAge and SegmentMinutes are when a segment is committed: so many spans, so large as they
+	// were received, so old, or with spans that ended in more different minutes. A trace so large is filed in parts.
 	SegmentSpans   int
+	SegmentBytes   int64
 	SegmentAge     time.Duration
 	SegmentMinutes int
 	// Memory bounds the bytes of requests and spans between acknowledgement and commit. From three quarters on, traces
@@ -61,7 +62,7 @@ type Config struct {
 	Split []string
 	// Limits bound what a span and what it comes from may hold; what is over them is left out, see otlp.Checker.
 	Limits otlp.Limits
-	// Recycle, if set, gets the bytes of requests that were taken when nothing refers to them any more. Some never come.
+	// Recycle, if set, gets the bytes of requests that were taken, to which nothing refers any more.
 	Recycle func(request []byte)
 	// Log is told of failing commits and the like. Nil for nobody.
 	Log *slog.Logger
@@ -72,7 +73,7 @@ func DefaultConfig() Config {
 	return Config{
 		TraceGrace: 2 * time.Second, TraceIdle: 10 * time.Second, TraceAge: time.Minute, TraceSpans: 100_000,
 		MaxSkew: time.Second, Remember: 1 << 20,
-		SegmentSpans: 32 << 10, SegmentAge: time.Minute, SegmentMinutes: 256, Memory: 256 << 20,
+		SegmentSpans: 32 << 10, SegmentBytes: 32 << 20, SegmentAge: time.Minute, SegmentMinutes: 256, Memory: 256 << 20,
 		MaxSites: 16384, MaxNodes: 65536, MaxDepth: 256,
 		MaxFuture: 24 * time.Hour, Limits: otlp.DefaultLimits(),
 	}
@@ -95,6 +96,7 @@ func (c *Config) complete() error {
 	setDefault(&c.MaxSkew, d.MaxSkew)
 	setDefault(&c.Remember, d.Remember)
 	setDefault(&c.SegmentSpans, d.SegmentSpans)
+	setDefault(&c.SegmentBytes, d.SegmentBytes)
 	setDefault(&c.SegmentAge, d.SegmentAge)
 	setDefault(&c.SegmentMinutes, d.SegmentMinutes)
 	setDefault(&c.Memory, d.Memory)
@@ -131,7 +133,7 @@ func (c *Config) validate() error {
 	check(c.TraceGrace > 0 && c.TraceIdle > 0 && c.TraceAge > 0, "times for traces to wait must be positive")
 	check(c.TraceSpans > 0 && c.TraceSpans <= 1<<24, "a trace may have %d spans, want 1 to 2^24", c.TraceSpans)
 	check(c.Remember > 0 && c.Remember <= 1<<28, "remembering %d spans, want 1 to 2^28", c.Remember)
-	check(c.SegmentSpans > 0 && c.SegmentAge > 0 && c.SegmentMinutes > 0, "bounds of segments must be positive")
+	check(c.SegmentSpans > 0 && c.SegmentBytes > 0 && c.SegmentAge > 0 && c.SegmentMinutes > 0, "bounds of segments must be positive")
 	check(c.Memory >= 1<<20, "memory of %d bytes, want at least 1 MiB", c.Memory)
 	check(c.Retention >= 0 && c.RetentionBytes >= 0, "retention must not be negative")
 	check(len(c.Split) <= maxSplit, "services are split by %d attributes, want at most %d", len(c.Split), maxSplit)

@@ -27,7 +27,7 @@ func TestFailingCommitLosesNothing(t *testing.T) {
 			return nil
 		}
 		refused := 0
-		for range 400 {
+		for range 1000 {
 			list := w.facts.trace(20, time.Now())
 			if _, err := w.p.Ingest(t.Context(), requestOf(list)); err != nil {
 				require.ErrorIs(t, err, otlp.ErrOverloaded)

@@ -127,7 +127,7 @@ func (p *Pipeline) fileSome(sh *shard, rooted, rootless time.Duration) (filed ui
 			sh.refill(parts)
 			continue
 		}
-		if t.n >= p.config.TraceSpans {
+		if t.isLarge(&p.config) {
 			p.counts.oversized.Add(1)
 		}
 		spans += t.n
@@ -145,7 +145,7 @@ func (p *Pipeline) stalled() bool {
 
 // isLarge reports whether the segment has enough in it to be committed.
 func (g *segment) isLarge(c *Config) bool {
-	return g.spans >= c.SegmentSpans || len(g.tally.minutes)+len(g.withheld.minutes) >= c.SegmentMinutes || g.importedSize >= maxImported/2*c.MaxNodes
+	return g.spans >= c.SegmentSpans || g.raw >= c.SegmentBytes || len(g.tally.minutes)+len(g.withheld.minutes) >= c.SegmentMinutes || g.importedSize >= maxImported/2*c.MaxNodes
 }
 
 // relieve files traces before their time, those that have waited longest first, if memory is short.
@@ -190,6 +190,7 @@ func (p *Pipeline) file(t *trace) {
 	p.recent.add(mixID(&t.id), found)
 	g.spans += t.n
 	g.bytes += t.bytes
+	g.raw += t.raw
 	p.counts.pending.Add(-t.bytes)
 	p.countFiled(found, late)
 	if !p.config.StatisticsOnly {

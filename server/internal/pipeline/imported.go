@@ -55,11 +55,16 @@ func (p *Pipeline) importProfile(g *segment, t *trace, order []int32) {
 // readProfiles returns the profiles in a trace, and how many blocks and nodes they have.
 func readProfiles(t *trace, order []int32) (profiles []store.Profile, size int, err error) {
 	spans := make([]*tracepb.Span, len(order))
+	raw := make([]rawSpan, len(order))
 	for at, i := range order {
+		raw[at] = t.spans[i].raw(t.id)
+	}
+	err = eachRaw(raw, func(at int, bytes []byte) error {
 		spans[at] = &tracepb.Span{}
-		if err := proto.Unmarshal(t.spans[i].raw, spans[at]); err != nil {
-			return nil, 0, err
-		}
+		return proto.Unmarshal(bytes, spans[at])
+	})
+	if err != nil {
+		return nil, 0, err
 	}
 	found, err := exporter.ReadSpans([]*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: spans}}}})
 	if err != nil {

@@ -1,11 +1,13 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 
 	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/buffer"
 	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
@@ -16,7 +18,7 @@ import (
 // The error wraps otlp.ErrMalformed if the request cannot be read, and otlp.ErrOverloaded if there is no room for it now;
 // any other is the store's. Nothing of the request was taken then.
 //
-// The bytes are the pipeline's own from then on: see Config.Recycle.
+// Nothing refers to the bytes then. They are the pipeline's own nevertheless: see Config.Recycle.
 func (p *Pipeline) Ingest(ctx context.Context, request []byte) (otlp.Result, error) {
 	p.closing.RLock()
 	defer p.closing.RUnlock()
@@ -38,7 +40,7 @@ func (p *Pipeline) Ingest(ctx context.Context, request []byte) (otlp.Result, err
 	p.counts.requests.Add(1)
 	p.counts.rejected.Add(uint64(result.Rejected))
 	p.counts.faults.add(r.reasons)
-	if p.config.StatisticsOnly && p.config.Recycle != nil {
+	if p.config.Recycle != nil {
 		p.config.Recycle(request)
 	}
 	return result, nil
@@ -46,25 +48,58 @@ func (p *Pipeline) Ingest(ctx context.Context, request []byte) (otlp.Result, err
 
 // accept makes the spans durable and pending.
 func (p *Pipeline) accept(ctx context.Context, r *reader) error {
-	cost := r.cost()
-	if used := p.counts.used.Add(cost); used > p.config.Memory {
-		p.counts.used.Add(-cost)
-		p.counts.overloaded.Add(1)
-		p.hurryUp()
-		return fmt.Errorf("%w: %d of %d bytes are waiting for the store", otlp.ErrOverloaded, used-cost, p.config.Memory)
-	} else if used > p.plenty() {
-		p.hurryUp()
-	}
-	if !p.config.StatisticsOnly {
-		seq, err := p.config.Store.Append(ctx, r.request)
-		if err != nil {
-			p.counts.used.Add(-cost)
-			return p.refuse(err)
+	if p.config.StatisticsOnly {
+		r.weigh()
+		if err := p.reserve(r.bytes); err != nil {
+			return err
 		}
-		r.keep(seq, nil)
+	} else if err := p.log(ctx, r); err != nil {
+		return err
 	}
 	p.add(r)
 	return nil
+}
+
+// log writes the request to the log, and keeps it for as long as spans of it are pending.
+func (p *Pipeline) log(ctx context.Context, r *reader) error {
+	if used := p.counts.used.Load(); used > p.config.Memory {
+		return p.overloaded(used) // before anything is done for it
+	}
+	packed, err := pack(r.request)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer buffer.Put(packed)
+	q := newRequest(packed, len(r.request), r.all)
+	cost := q.cost(len(r.spans))
+	if err := p.reserve(cost); err != nil {
+		return err
+	}
+	if q.seq, err = p.config.Store.Append(ctx, packed); err != nil {
+		p.counts.used.Add(-cost)
+		return p.refuse(err)
+	}
+	q.entry = bytes.Clone(packed)
+	r.keep(q)
+	return nil
+}
+
+// reserve takes a part of the memory, or returns an error if there is no room.
+func (p *Pipeline) reserve(bytes int64) error {
+	used := p.counts.used.Add(bytes)
+	if used > p.config.Memory {
+		return p.overloaded(p.counts.used.Add(-bytes))
+	}
+	if used > p.plenty() {
+		p.hurryUp()
+	}
+	return nil
+}
+
+func (p *Pipeline) overloaded(used int64) error {
+	p.counts.overloaded.Add(1)
+	p.hurryUp()
+	return fmt.Errorf("%w: %d of %d bytes are waiting for the store", otlp.ErrOverloaded, used, p.config.Memory)
 }
 
 func (p *Pipeline) refuse(err error) error {

@@ -17,7 +17,7 @@ import (
 func TestTracesAreFiledEarlyWhenMemoryIsShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, Config{Memory: 1 << 20, TraceIdle: time.Hour, TraceGrace: time.Hour})
-		for range 300 {
+		for range 800 {
 			w.send(w.facts.trace(20, time.Now()))
 			synctest.Wait() // no time passes: only need makes room
 		}
@@ -102,6 +102,33 @@ func TestTraceThatIsTooLargeIsFiledInParts(t *testing.T) {
 		require.EqualValues(t, 9_000, n.Late)
 		require.NoError(t, w.p.Close(t.Context()))
 		w.check()
+	})
+}
+
+func TestTraceWithTooManyBytesIsFiledInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, Config{SegmentBytes: 20_000})
+		list := w.facts.shaped(2000, func(int, *fact) {})
+		bytes := 0
+		for part := range slices.Chunk(list, 50) {
+			w.send(part)
+			for i := range part {
+				bytes += len(part[i].raw)
+			}
+		}
+		synctest.Wait()
+		require.InDelta(t, bytes/20_000, int(w.p.Counters().Oversized), float64(bytes/60_000))
+		require.NoError(t, w.p.Close(t.Context()))
+		w.check()
+		for _, g := range w.store.kept() {
+			size := 0
+			for _, tr := range g.Traces {
+				for _, s := range tr.Spans {
+					size += len(s.Raw)
+				}
+			}
+			require.Less(t, size, 40_000)
+		}
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
@@ -29,27 +30,19 @@ var (
 func (p *Pipeline) Live() *Live { return &Live{p.config.Store, p} }
 
 // read returns a reader of what was committed when look was called, and look sees the segments and the pending traces
-// that are not in it. The reader must be released; until then what look saw stays as it was, the bytes of spans too.
+// that are not in it. The reader must be released.
 func (l *Live) read(look func(segments []*segment)) (committed store.Reader, release func()) {
-	committed, done := l.readStore(look)
-	return committed, func() { l.p.looking.Add(-1); done() }
-}
-
-// readStore is read, and looking is to be taken back when the reader is released.
-func (l *Live) readStore(look func(segments []*segment)) (committed store.Reader, release func()) {
 	p := l.p
 	viewer, ok := p.config.Store.(store.Viewer)
 	if !ok {
 		p.gate.RLock()
 		p.cut.Lock()
 		defer p.cut.Unlock()
-		p.looking.Add(1)
 		look(append(slices.Clip(p.waiting), p.open))
 		return p.config.Store, p.gate.RUnlock
 	}
 	p.cut.Lock()
 	defer p.cut.Unlock()
-	p.looking.Add(1)
 	view := viewer.View()
 	segments := append(slices.Clip(p.waiting), p.open)
 	for len(segments) > 0 && segments[0].number <= view.Commits()-p.commitsBefore {
@@ -87,7 +80,10 @@ func (l *Live) Services(ctx context.Context) ([]string, error) {
 		return l.countedServices(ctx)
 	}
 	names := map[string]struct{}{}
-	committed, release := l.readSites(ctx, func(s *core.Site) { names[s.Service] = struct{}{} })
+	committed, release, err := l.readSites(func(s *core.Site) { names[s.Service] = struct{}{} })
+	if err != nil {
+		return nil, err
+	}
 	defer release()
 	stored, err := committed.Services(ctx)
 	if err != nil {
@@ -106,11 +102,14 @@ func (l *Live) Operations(ctx context.Context, service string) ([]store.Operatio
 		return l.countedOperations(ctx, service)
 	}
 	all := map[store.Operation]struct{}{}
-	committed, release := l.readSites(ctx, func(s *core.Site) {
+	committed, release, err := l.readSites(func(s *core.Site) {
 		if service == "" || s.Service == service {
 			all[store.Operation{Service: s.Service, Name: s.Name, Kind: s.Kind}] = struct{}{}
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
 	defer release()
 	stored, err := committed.Operations(ctx, service)
 	if err != nil {
@@ -124,14 +123,14 @@ func (l *Live) Operations(ctx context.Context, service string) ([]store.Operatio
 }
 
 // readSites is read, and calls f for the sites of all spans that are not in the store, at least once.
-func (l *Live) readSites(ctx context.Context, f func(*core.Site)) (committed store.Reader, release func()) {
+func (l *Live) readSites(f func(*core.Site)) (committed store.Reader, release func(), err error) {
 	seen := map[*site]struct{}{}
 	var over []rawSpan
 	committed, release = l.read(func(segments []*segment) {
 		l.p.each(segments, func(t *trace) {
 			for s := range t.all {
-				if s.site.overflow && s.raw != nil {
-					over = append(over, rawSpan{s.origin, s.raw})
+				if s.site.overflow && s.request != nil {
+					over = append(over, s.raw(t.id))
 				} else {
 					seen[s.site] = struct{}{}
 				}
@@ -141,12 +140,19 @@ func (l *Live) readSites(ctx context.Context, f func(*core.Site)) (committed sto
 	for s := range seen {
 		f(&s.Site)
 	}
-	for _, s := range over {
-		if site, ok := s.site(); ok {
-			f(&site)
+	var read otlp.Span
+	err = eachRaw(over, func(i int, raw []byte) error {
+		if err := read.Read(raw); err != nil {
+			return err
 		}
+		f(&core.Site{Service: over[i].origin.Service, Name: string(read.Name), Kind: read.Kind})
+		return nil
+	})
+	if err != nil {
+		release()
+		return nil, nil, err
 	}
-	return committed, release
+	return committed, release, nil
 }
 
 // Size implements store.Reader.

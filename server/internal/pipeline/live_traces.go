@@ -1,45 +1,29 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/stichotrope/stichotrope-go/core"
-	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
-// rawSpan is a span as it was received. Neither part changes until the query is done, so that it outlives the cut.
-type rawSpan struct {
-	origin *origin
-	raw    []byte
-}
-
-// site returns the site of a span that the table of sites had no room for.
-func (s rawSpan) site() (core.Site, bool) {
-	var read otlp.Span
-	if err := read.Read(s.raw); err != nil {
-		return core.Site{}, false
-	}
-	return core.Site{Service: s.origin.Service, Name: string(read.Name), Kind: read.Kind}, true
-}
-
 // Traces implements store.Reader.
 func (l *Live) Traces(ctx context.Context, ids []core.TraceID, within store.Range) (*store.Found, error) {
-	live := make(map[core.TraceID][]rawSpan, len(ids))
+	wanted := make(map[core.TraceID]struct{}, len(ids))
 	for _, id := range ids {
-		live[id] = nil
+		wanted[id] = struct{}{}
 	}
+	var spans []rawSpan
 	committed, release := l.read(func(segments []*segment) {
 		l.p.each(segments, func(t *trace) {
-			known, ok := live[t.id]
-			if !ok || !t.overlaps(within) {
+			if _, ok := wanted[t.id]; !ok || !t.overlaps(within) {
 				return
 			}
 			for s := range t.all {
-				known = append(known, rawSpan{s.origin, s.raw})
+				spans = append(spans, s.raw(t.id))
 			}
-			live[t.id] = known
 		})
 	})
 	defer release()
@@ -47,7 +31,32 @@ func (l *Live) Traces(ctx context.Context, ids []core.TraceID, within store.Rang
 	if found == nil {
 		return nil, err
 	}
-	return merge(found, ids, live), err
+	live, unreadable := liveSpans(spans)
+	return merge(found, ids, live), errors.Join(err, unreadable)
+}
+
+// liveSpan is a span with a copy of its bytes.
+type liveSpan struct {
+	origin *origin
+	raw    []byte
+}
+
+// liveSpans returns the spans by trace, in their order.
+func liveSpans(spans []rawSpan) (map[core.TraceID][]liveSpan, error) {
+	raw := make([][]byte, len(spans))
+	err := eachRaw(spans, func(i int, bytes []byte) error {
+		raw[i] = slices.Clone(bytes)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	live := map[core.TraceID][]liveSpan{}
+	for i := range spans {
+		id := spans[i].trace
+		live[id] = append(live[id], liveSpan{spans[i].origin, raw[i]})
+	}
+	return live, nil
 }
 
 // overlaps reports whether some of the spans ran within the range.
@@ -61,7 +70,7 @@ func (t *trace) overlaps(within store.Range) bool {
 }
 
 // merge puts the live spans behind those found, by trace.
-func merge(found *store.Found, ids []core.TraceID, live map[core.TraceID][]rawSpan) *store.Found {
+func merge(found *store.Found, ids []core.TraceID, live map[core.TraceID][]liveSpan) *store.Found {
 	out := &store.Found{Origins: found.Origins}
 	numbers := map[*origin]int{}
 	stored := found.Traces
@@ -77,7 +86,7 @@ func merge(found *store.Found, ids []core.TraceID, live map[core.TraceID][]rawSp
 				numbers[s.origin] = n
 				out.Origins = append(out.Origins, s.origin.Origin)
 			}
-			t.Spans = append(t.Spans, store.Span{Origin: n, Raw: bytes.Clone(s.raw)})
+			t.Spans = append(t.Spans, store.Span{Origin: n, Raw: s.raw})
 		}
 		delete(live, id) // an id may be asked for twice
 		if len(t.Spans) > 0 {
@@ -87,30 +96,29 @@ func merge(found *store.Found, ids []core.TraceID, live map[core.TraceID][]rawSp
 	return out
 }
 
-// candidate is a span that may be what a query looks for.
-type candidate struct {
-	rawSpan
-	trace core.TraceID
-}
-
 // Search implements store.Reader.
 func (l *Live) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
-	var candidates []candidate
+	var candidates []rawSpan
 	committed, release := l.read(func(segments []*segment) {
 		l.p.each(segments, func(t *trace) {
 			for s := range t.all {
 				if s.mayMatch(q) {
-					candidates = append(candidates, candidate{rawSpan{s.origin, s.raw}, t.id})
+					candidates = append(candidates, s.raw(t.id))
 				}
 			}
 		})
 	})
 	defer release()
 	matcher, hits := store.NewMatcher(q), store.NewHits(q.Limit)
-	for _, c := range candidates {
-		if start, ok := matcher.Match(&c.origin.Origin, c.raw); ok {
+	err := eachRaw(candidates, func(i int, raw []byte) error {
+		c := &candidates[i]
+		if start, ok := matcher.Match(&c.origin.Origin, raw); ok {
 			hits.Add(c.trace, start)
 		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, err
 	}
 	stored, err := committed.Search(ctx, hits.Narrowed(q))
 	if err != nil {
@@ -124,7 +132,7 @@ func (l *Live) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) 
 
 // mayMatch is false for spans that cannot be what the query looks for, by what is at hand.
 func (s *span) mayMatch(q *store.Query) bool {
-	if s.raw == nil {
+	if s.request == nil {
 		return false
 	}
 	if !s.site.overflow && (q.Service != "" && s.site.Service != q.Service || q.Operation != "" && s.site.Name != q.Operation ||

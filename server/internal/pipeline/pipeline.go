@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -31,8 +32,6 @@ type Pipeline struct {
 	stop  chan struct{}
 	abort context.CancelFunc
 	done  sync.WaitGroup
-	// looking counts the queries that may refer to bytes of requests. It grows while the cut is held.
-	looking atomic.Int64
 	// hurry asks the filer to look at once.
 	hurry chan struct{}
 	// closedSegments are for the committer; there is room for few, so that a slow store is felt.
@@ -126,17 +125,22 @@ func (p *Pipeline) Close(ctx context.Context) error {
 
 // replay puts what is in no segment back to where it was.
 func (p *Pipeline) replay(ctx context.Context) error {
-	return p.config.Store.Replay(ctx, func(seq uint64, entry []byte, consumed store.Bits) error {
+	var unpacked []byte
+	return p.config.Store.Replay(ctx, func(seq uint64, packed []byte, consumed store.Bits) error {
 		r := p.readers.take(p)
 		defer p.readers.give(r)
-		entry = append([]byte(nil), entry...)
-		consumed = append(store.Bits(nil), consumed...) // nil if there is none
-		if err := r.again(entry, consumed); err != nil {
+		var err error
+		if unpacked, err = entry(packed).unpack(unpacked); err != nil {
+			return err
+		}
+		if err := r.again(unpacked, consumed); err != nil {
 			return fmt.Errorf("entry %d: %w", seq, err)
 		}
 		p.counts.replayed.Add(uint64(len(r.spans)))
-		r.keep(seq, consumed)
-		p.counts.used.Add(r.cost())
+		q := newRequest(bytes.Clone(packed), len(unpacked), r.all)
+		q.seq, q.consumed = seq, bytes.Clone(consumed) // nil if there is none
+		r.keep(q)
+		p.counts.used.Add(q.free)
 		p.add(r)
 		return nil
 	})

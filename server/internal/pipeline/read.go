@@ -16,7 +16,7 @@ type reader struct {
 	checker otlp.Checker
 	walker  otlp.Walker
 
-	// request is what to keep: not always what was received. spans are those of it that are to be counted, with the
+	// request is what to keep: not always what was received, and not longer than it is read. spans are those of it that are to be counted, with the
 	// ids of their traces; all is how many it has, with those that are not.
 	request []byte
 	spans   []span
@@ -219,28 +219,30 @@ func (r *reader) read(s *otlp.Span) {
 	x := &r.spans[n]
 	x.take(s)
 	x.site = r.p.sites.of(s, r.hash, r.minute)
+	x.size = uint32(len(s.Raw))
 	if !r.p.config.StatisticsOnly {
-		x.origin, x.raw, x.index = r.origin, s.Raw, uint32(r.all)
+		x.origin, x.from, x.index = r.origin, uint32(s.At), uint32(r.all)
 	} else if s.Profile {
-		x.raw = bytes.Clone(s.Raw)
+		x.request = &request{plain: bytes.Clone(s.Raw), size: int64(len(s.Raw)), packed: int64(len(s.Raw))}
 	}
-	r.bytes += x.size()
 	r.traces = append(r.traces, s.Trace)
 	r.all++
 }
 
-// keep says under which number the request is in the log, and that the spans in consumed are in segments.
-func (r *reader) keep(seq uint64, consumed store.Bits) {
-	q := &request{seq: seq, bytes: r.request, spans: r.all, left: len(r.spans), cost: r.cost(), consumed: consumed}
+// keep says which request the spans are of.
+func (r *reader) keep(q *request) {
+	q.left = len(r.spans)
+	q.free = q.cost(q.left)
 	for i := range r.spans {
 		r.spans[i].request = q
 	}
+	r.weigh()
 }
 
-// cost is how much memory is in use until the request is consumed.
-func (r *reader) cost() int64 {
-	if r.p.config.StatisticsOnly {
-		return r.bytes
+// weigh finds out how much the spans add to what is pending.
+func (r *reader) weigh() {
+	r.bytes = 0
+	for i := range r.spans {
+		r.bytes += r.spans[i].cost()
 	}
-	return int64(len(r.spans))*spanSize + int64(cap(r.request))
 }

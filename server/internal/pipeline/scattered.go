@@ -125,7 +125,8 @@ func (p *Pipeline) split(t *trace) []*trace {
 func (t *trace) part(from, to int) *trace {
 	part := &trace{id: t.id, n: to - from, spans: slices.Clone(t.spans[from:to]), born: t.born, touched: t.touched}
 	for i := range part.spans {
-		part.bytes += part.spans[i].size()
+		part.bytes += part.spans[i].cost()
+		part.raw += int64(part.spans[i].size)
 	}
 	return part
 }

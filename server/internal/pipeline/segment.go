@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,10 +15,11 @@ type segment struct {
 	number uint64
 	// began is when the first trace was filed.
 	began time.Duration
-	// traces are those filed; none if only statistics are kept. spans and bytes count what was filed anyway.
+	// traces are those filed; none if only statistics are kept. spans, bytes and raw count what was filed anyway.
 	traces []*trace
 	spans  int
 	bytes  int64
+	raw    int64
 	tally  tally
 	// memory is that of the traces' spans.
 	memory arena
@@ -32,21 +34,29 @@ type segment struct {
 // writer puts segments into the form of the store. It keeps its memory.
 type writer struct {
 	spans    []store.Span
+	places   []place // of the spans
 	segment  store.Segment
 	requests []*request
 	finished []*request
+	// raw has the bytes of the spans, one behind the other.
+	raw    []byte
+	opener opener
 }
 
-// write returns the segment as the store takes it, until the next call.
-func (w *writer) write(g *segment) *store.Segment {
+// place is where in its request a span is, and which span of the same request was listed before it, -1 for none.
+type place struct {
+	from   uint32
+	before int32
+}
+
+// list puts the segment into the form of the store, but for the bytes of the spans.
+func (w *writer) list(g *segment) {
 	s := &w.segment
 	s.Origins, s.Traces, s.Consumed = s.Origins[:0], s.Traces[:0], s.Consumed[:0]
 	s.Profiles = g.profiles
 	w.requests, w.finished = w.requests[:0], w.finished[:0]
-	if n := g.spans; cap(w.spans) < n {
-		w.spans = make([]store.Span, 0, n)
-	}
-	w.spans = w.spans[:0]
+	w.spans, w.places = slices.Grow(w.spans[:0], g.spans), slices.Grow(w.places[:0], g.spans)
+	w.raw = slices.Grow(w.raw[:0], int(g.raw))
 	for _, t := range g.traces {
 		from := len(w.spans)
 		for i := range t.spans {
@@ -55,7 +65,6 @@ func (w *writer) write(g *segment) *store.Segment {
 		s.Traces = append(s.Traces, store.Trace{ID: t.id, Spans: w.spans[from:len(w.spans):len(w.spans)], Filed: t.filed})
 	}
 	w.consume()
-	return s
 }
 
 func (w *writer) add(sp *span, number uint64) {
@@ -64,17 +73,35 @@ func (w *writer) add(sp *span, number uint64) {
 		o.segment, o.index = number, len(w.segment.Origins)
 		w.segment.Origins = append(w.segment.Origins, o.Origin)
 	}
-	w.spans = append(w.spans, store.Span{Origin: o.index, Raw: sp.raw})
 	r := sp.request
 	if r.segment != number {
-		r.segment = number
+		r.segment, r.last = number, -1
 		w.requests = append(w.requests, r)
 	}
+	w.places = append(w.places, place{sp.from, r.last})
+	r.last = int32(len(w.spans))
+	from := len(w.raw)
+	w.raw = w.raw[:from+int(sp.size)]
+	w.spans = append(w.spans, store.Span{Origin: o.index, Raw: w.raw[from:len(w.raw):len(w.raw)]})
 	if r.consumed == nil {
 		r.consumed = make(store.Bits, (r.spans+7)/8)
 	}
 	r.consumed.Set(int(sp.index))
 	r.left--
+}
+
+// fill copies the bytes of the spans out of their requests.
+func (w *writer) fill() error {
+	for _, r := range w.requests {
+		bytes, err := w.opener.open(r)
+		if err != nil {
+			return fmt.Errorf("entry %d of the log: %w", r.seq, err)
+		}
+		for i := r.last; i >= 0; i = w.places[i].before {
+			copy(w.spans[i].Raw, bytes[w.places[i].from:])
+		}
+	}
+	return nil
 }
 
 // consume lists the requests that spans of the segment came from.
@@ -91,14 +118,13 @@ func (w *writer) consume() {
 	}
 }
 
-// forget lets go of what the segment referred to, which is committed now, and returns how many bytes became free. recycle,
-// if there is one, gets the requests of which nothing is left.
-func (w *writer) forget(recycle func([]byte)) (freed int64) {
+// maxRaw is how large the memory for the bytes of spans is that is kept.
+const maxRaw = 64 << 20
+
+// forget lets go of what the segment referred to, which is committed now, and returns how many bytes became free.
+func (w *writer) forget() (freed int64) {
 	for _, r := range w.finished {
-		freed += r.cost
-		if recycle != nil {
-			recycle(r.bytes)
-		}
+		freed += r.free
 	}
 	clear(w.spans)
 	clear(w.requests)
@@ -107,5 +133,9 @@ func (w *writer) forget(recycle func([]byte)) (freed int64) {
 	clear(w.segment.Traces)
 	clear(w.segment.Consumed)
 	w.segment.Profiles = nil
+	w.opener.close()
+	if cap(w.raw) > maxRaw {
+		w.raw = nil
+	}
 	return freed
 }

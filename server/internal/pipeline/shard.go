@@ -44,13 +44,14 @@ func (sh *shard) add(id core.TraceID, spans []span, now time.Duration, c *Config
 		sh.traces[id] = t
 	}
 	for i := range spans {
-		t.bytes += spans[i].size()
+		t.bytes += spans[i].cost()
+		t.raw += int64(spans[i].size)
 		if spans[i].parent == (core.SpanID{}) {
 			t.rooted = true
 		}
 	}
 	t.add(spans, &sh.pieces)
-	if t.n >= c.TraceSpans {
+	if t.isLarge(c) {
 		delete(sh.traces, id)
 		t.move(&sh.full)
 		return true

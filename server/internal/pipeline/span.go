@@ -18,13 +18,13 @@ type span struct {
 	unsampled  uint64
 	site       *site
 	// What follows is empty if only statistics are kept.
-	request *request
-	origin  *origin
-	raw     []byte
-	index   uint32 // in the request
+	request    *request
+	origin     *origin
+	from, size uint32 // where the Span message is in the request
+	index      uint32 // among the request's spans
 
 	failed, sampled bool
-	// profile: it stands for something in a profile. Then raw is there always.
+	// profile: it stands for something in a profile. Then the message is there always.
 	profile bool
 }
 
@@ -41,8 +41,18 @@ func (s *span) take(from *otlp.Span) {
 
 const spanSize = int64(unsafe.Sizeof(span{}))
 
-// size is what the span adds to what is pending.
-func (s *span) size() int64 { return int64(len(s.raw)) + spanSize }
+// cost is what the span adds to what is pending: itself and its share of the request.
+func (s *span) cost() int64 {
+	if s.request == nil {
+		return spanSize
+	}
+	return spanSize + int64(s.size)*s.request.packed/max(s.request.size, 1)
+}
+
+// raw is where its bytes are.
+func (s *span) raw(trace core.TraceID) rawSpan {
+	return rawSpan{trace, s.origin, s.request, s.from, s.size}
+}
 
 // end is when the span ended, as its block counts it.
 func (s *span) end() int64 { return s.start + max(s.duration, 0) }
@@ -58,7 +68,7 @@ func (s *span) sum() uint64 {
 	h = mix(h, uint64(s.start))
 	h = mix(h, uint64(s.duration))
 	h = mix(h, binary.LittleEndian.Uint64(s.parent[:]))
-	more := uint64(len(s.raw)) << 1
+	more := uint64(s.size) << 1
 	if s.failed {
 		more |= 1
 	}
@@ -69,19 +79,6 @@ func (s *span) sum() uint64 {
 func mix(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a^0x9E3779B97F4A7C15, b^0xD6E8FEB86659FD93)
 	return hi ^ lo
-}
-
-// request is an entry of the log from which spans are not committed yet.
-type request struct {
-	seq uint64
-	// bytes are those of the entry, which spans refer to.
-	bytes []byte
-	cost  int64 // bytes that become free with it
-	// spans is how many the entry has, left how many of them are in no segment.
-	spans, left int
-	// consumed are the spans that are in a segment. Only the committing goroutine uses it.
-	consumed store.Bits
-	segment  uint64 // the last segment that had spans of the request
 }
 
 // origin is where spans come from, for as long as spans refer to it.

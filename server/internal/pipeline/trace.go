@@ -14,7 +14,8 @@ type trace struct {
 	n           int
 	first, last *piece
 	spans       []span
-	bytes       int64
+	// bytes is what the spans count for in Config.Memory, raw how large they are as they were received.
+	bytes, raw int64
 	// born is when the first span came, touched when the last one came that prolonged the time to wait.
 	born, touched time.Duration
 	// list is the list that the trace is in, before and after are its neighbours there.
@@ -24,6 +25,9 @@ type trace struct {
 	// filed is how it was counted, once it is filed.
 	filed store.Filed
 }
+
+// isLarge reports whether the trace must not grow any more.
+func (t *trace) isLarge(c *Config) bool { return t.n >= c.TraceSpans || t.raw >= c.SegmentBytes }
 
 // traceList is a list of traces in the order in which they were put into it.
 type traceList struct{ first, last *trace }

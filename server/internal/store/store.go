@@ -11,14 +11,15 @@ import (
 
 // Store keeps spans and profiles.
 type Store interface {
-	// Append makes a request durable and returns its number in the log; numbers ascend. The entry is an
-	// ExportTraceServiceRequest whose spans the pipeline has checked. Concurrent calls share one sync to disk.
+	// Append makes a request durable and returns its number in the log; numbers ascend. The entry is a request whose spans
+	// the pipeline has checked, packed as it likes. Concurrent calls share one sync to disk.
 	//
 	// The error is ErrFull when there is no room on the disk or in the budget: nothing is stored then, and the client
 	// should try again later.
 	Append(ctx context.Context, entry []byte) (seq uint64, err error)
 	// Replay calls f for every entry of the log in order that has spans which are in no segment: those whose bit in
-	// consumed is not set. consumed is empty if none is.
+	// consumed is not set. consumed is empty if none is. Neither may be used when f has returned. A store on
+	// disk reports an error of f that wraps ErrDamaged, and goes on with the next entry; any other ends it.
 	Replay(ctx context.Context, f func(seq uint64, entry []byte, consumed Bits) error) error
 	// Commit stores a segment, all of it or nothing, and durably. What it refers to may be reused when it returns.
 	Commit(ctx context.Context, s *Segment) error

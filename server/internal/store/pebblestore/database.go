@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -133,6 +134,22 @@ func (s *Store) write(f func() error) (err error) {
 
 // closeTime is how long closing waits for what is in memory to be written in order. It is in the write-ahead log anyway.
 const closeTime = 10 * time.Second
+
+// dropConsumed has Pebble give back the room of entries of the log that are consumed: it does so by itself, but not before there are
+// some more tables to rewrite at once.
+func (s *Store) dropConsumed(patience time.Duration) {
+	if s.log.consumed.Load() < minConsumed {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.write(func() error { return s.db.Compact(ctx, key(keyLog), key(keyLog+1), false) }); err != nil {
+		s.options.Logger.Warn("store: consumed entries of the log still take room on the disk", "error", err)
+	}
+}
+
+// minConsumed is how many bytes of consumed entries are worth to rewrite tables.
+const minConsumed = 8 << 20
 
 // flush has what is in memory written in order, so that the write-ahead logs of before are not needed any more, and reports
 // whether that is done.

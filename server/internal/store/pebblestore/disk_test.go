@@ -261,10 +261,10 @@ func TestByteBudget(t *testing.T) {
 		}
 	}
 	require.ErrorIs(t, err, store.ErrFull)
-	_, err = s.Append(background, make([]byte, 1<<20))
+	_, err = s.Append(background, make([]byte, 1<<19))
 	require.ErrorIs(t, err, store.ErrFull)
 	require.NoError(t, s.Retain(background, time.Time{}, 1<<19))
-	_, err = s.Append(background, make([]byte, 1<<20))
+	_, err = s.Append(background, make([]byte, 1<<18))
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 }

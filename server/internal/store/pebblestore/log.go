@@ -9,21 +9,20 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/klauspost/compress/s2"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
-
-// maxEntry is how large an entry of the log may be before compression.
-const maxEntry = 1 << 30
 
 // logTable is what is in memory of the log: the sizes of the entries.
 type logTable struct {
 	mu    sync.Mutex
 	sizes map[uint64]int64
 	bytes int64
+	// consumed is how many bytes of entries were forgotten since the store was opened.
+	consumed atomic.Int64
 }
 
 func (t *logTable) add(seq uint64, size int64) {
@@ -36,6 +35,7 @@ func (t *logTable) add(seq uint64, size int64) {
 func (t *logTable) remove(seq uint64) {
 	t.mu.Lock()
 	t.bytes -= t.sizes[seq]
+	t.consumed.Add(t.sizes[seq])
 	delete(t.sizes, seq)
 	t.mu.Unlock()
 }
@@ -130,33 +130,21 @@ func (s *Store) eachIn(r pebble.Reader, from, until []byte, f func(key []byte, v
 	return iter.Error()
 }
 
-// buffers are reused by Append.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
 // Append implements store.Store. Calls at the same time share a write and a sync of Pebble's write-ahead log.
 func (s *Store) Append(ctx context.Context, entry []byte) (uint64, error) {
 	if err := s.use(ctx); err != nil {
 		return 0, err
 	}
 	defer s.release()
-	if len(entry) > maxEntry {
-		return 0, fmt.Errorf("a request of %d bytes: the log takes %d at most", len(entry), maxEntry)
-	}
-	buffer := buffers.Get().(*[]byte)
-	defer buffers.Put(buffer)
-	if n := s2.MaxEncodedLen(len(entry)); cap(*buffer) < n {
-		*buffer = make([]byte, n)
-	}
-	value := s2.Encode((*buffer)[:cap(*buffer)], entry)
-	if err := s.room(int64(len(value)), s.options.ReserveBytes); err != nil {
+	if err := s.room(int64(len(entry)), s.options.ReserveBytes); err != nil {
 		return 0, err
 	}
 	seq := s.sequence.Add(1)
 	var k [9]byte
-	if err := s.write(func() error { return s.db.Set(appendKey(k[:0], keyLog, seq), value, pebble.Sync) }); err != nil {
+	if err := s.write(func() error { return s.db.Set(appendKey(k[:0], keyLog, seq), entry, pebble.Sync) }); err != nil {
 		return 0, fmt.Errorf("append to the log: %w", err)
 	}
-	s.log.add(seq, int64(len(value)))
+	s.log.add(seq, int64(len(entry)))
 	return seq, nil
 }
 
@@ -170,7 +158,7 @@ func (s *Store) Replay(ctx context.Context, f func(seq uint64, entry []byte, con
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		entry, err := s.entry(seq)
+		entry, err := s.get(key(keyLog, seq))
 		if errors.Is(err, pebble.ErrNotFound) {
 			continue
 		}
@@ -185,26 +173,13 @@ func (s *Store) Replay(ctx context.Context, f func(seq uint64, entry []byte, con
 		if err != nil && !errors.Is(err, pebble.ErrNotFound) {
 			return fmt.Errorf("what is consumed of entry %d of the log: %w", seq, err)
 		}
-		if err := f(seq, entry, consumed); err != nil {
+		if err := f(seq, entry, consumed); errors.Is(err, store.ErrDamaged) {
+			s.report("an entry of the log cannot be read", err, "entry", seq)
+		} else if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (s *Store) entry(seq uint64) ([]byte, error) {
-	value, err := s.get(key(keyLog, seq))
-	if err != nil {
-		return nil, err
-	}
-	if n, err := s2.DecodedLen(value); err != nil || n > maxEntry {
-		return nil, fmt.Errorf("%w: log entry of %d bytes", store.ErrDamaged, n)
-	}
-	entry, err := s2.Decode(nil, value)
-	if err != nil {
-		return nil, fmt.Errorf("%w: log entry: %w", store.ErrDamaged, err)
-	}
-	return entry, nil
 }
 
 // consume writes what a segment says of the log to its batch.

@@ -178,6 +178,9 @@ func (s *Store) Close() error {
 	s.profiles.stop()
 	s.users.Wait()
 	flushed := s.flush(closeTime)
+	if flushed {
+		s.dropConsumed(closeTime)
+	}
 	err := s.closeDB()
 	if err == nil && flushed {
 		err = removeLogs(s.options.FS, s.options.Dir)
