@@ -144,10 +144,7 @@ func (a *Aggregator) RecordPlain(l *Label, start, duration int64) bool {
 	if duration < 0 || duration > maxMoment {
 		return false
 	}
-	var obs observation
-	obs.start, obs.plain = clampMoment(start), true
-	obs.duration, obs.self = uint64(duration), uint64(duration)
-	return l.root().record(&obs)
+	return l.root().recordPlain(clampMoment(start), uint64(duration))
 }
 
 // SetTrackEnabled switches a track on or off. While it is off, spans of the track that end are left out, and their
