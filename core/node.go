@@ -67,17 +67,6 @@ func (n *node) record(o *observation) {
 	s.mu.Unlock()
 }
 
-// recordPlain counts one without ids unless it has to become the slowest exemplar, and reports whether it did.
-func (n *node) recordPlain(start int64, d uint64) bool {
-	s := n.lock()
-	plain := d < s.slowest.Duration
-	if plain {
-		s.tally(start, d, d)
-	}
-	s.mu.Unlock()
-	return plain
-}
-
 // lock returns one of the stripes, locked.
 func (n *node) lock() *stripe {
 	s := &n.stripe
