@@ -167,9 +167,7 @@ func (a *Aggregator) release(sh *shard, t *local) bool {
 		return false
 	}
 	sh.remove(t)
-	for _, id := range t.ids {
-		sh.remember(t.hashed, id)
-	}
+	sh.remember(t.hashed, t.ids...)
 	if t.copied {
 		sh.deferred = append(sh.deferred, t)
 		return true
