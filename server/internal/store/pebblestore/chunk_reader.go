@@ -14,35 +14,69 @@ import (
 // that exceeded it; requests are not larger.
 const maxChunk = 512 << 20
 
-// chunkReader reads chunks; one goroutine at a time may use it.
+// chunkReader reads chunks; one goroutine at a time may use it. Most spans are only passed, so a span is put together, by raw,
+// when somebody wants it: reading one notes which fields it has, as their tokens tell.
 type chunkReader struct {
-	decoder       *zstd.Decoder
-	plain, tokens []byte
-	// literals has size bytes of literals, and behind them the ids and times of the span at hand, as fields.
-	literals []byte
-	size     int
+	decoder                 *zstd.Decoder
+	plain, tokens, literals []byte
 	// token and literalAt are where the next of each begins.
 	token, literalAt int
-	// fields are the numbered ones, as ranges of literals; follower are those that followed them.
-	fields   []fieldRange
-	follower []uint32
+	// numbered are the fields that have a number.
+	numbered []numberedField
 
-	// look, if it is set, tells whether a span with the field is of interest; looked is what it told of the numbered ones.
-	look   func(field []byte) bool
-	looked []bool
+	// look, if it is set, tells whether a span with the field is of interest.
+	look func(field []byte) bool
 
 	lastStart, start uint64
 	trace            core.TraceID
 	ids              []byte
-	before           int
 
-	// parts are the fields of the span at hand. marked: look found it of interest.
-	parts  []fieldRange
+	// parts are those of the span at hand, values what its ids and times are. marked: look found it of interest.
+	parts  []spanPart
+	values []uint64
 	marked bool
 }
 
-// fieldRange is from where to where a field is. A chunk has less than 4 GiB.
-type fieldRange struct{ from, to uint32 }
+// numberedField is a field that has a number.
+type numberedField struct {
+	where spanPart
+	// follower is the number of the field that last followed it, plus one.
+	follower uint32
+	// marked is what look told of it.
+	marked bool
+}
+
+// spanPart is from and to where in the literals a part of a span is, 32 bits each, or partValue with the token of an id or a time,
+// of which the value is the next one.
+type spanPart uint64
+
+const partValue spanPart = 1 << 63 // no literals are that far: see maxChunk
+
+// maxKept is how much memory a reader that waits for its next chunk may have, in bytes: more than nearly all chunks need.
+const maxKept = 4 << 20
+
+// reader returns a chunkReader, to be given back. The collector of garbage does not get those that wait: a search would begin with
+// memory that is new, of which the first touch takes as long as what is done with it.
+func (s *Store) reader() *chunkReader {
+	select {
+	case r := <-s.readers:
+		return r
+	default:
+		return &chunkReader{decoder: s.decoder}
+	}
+}
+
+func (s *Store) giveBack(r *chunkReader) {
+	// The others are the store's, valid only while the chunk was viewed.
+	r.plain, r.ids, r.look = nil, nil, nil
+	if cap(r.tokens)+cap(r.literals) > maxKept {
+		return
+	}
+	select {
+	case s.readers <- r:
+	default:
+	}
+}
 
 func damaged(what string) error { return fmt.Errorf("%w: chunk: %s", store.ErrDamaged, what) }
 
@@ -65,9 +99,8 @@ func (r *chunkReader) open(chunk []byte) error {
 	if r.literals, err = r.decoder.DecodeAll(body, r.literals[:0]); err != nil {
 		return fmt.Errorf("%w: chunk: literals: %w", store.ErrDamaged, err)
 	}
-	r.token, r.literalAt, r.size = 0, 0, len(r.literals)
-	r.fields, r.follower, r.looked = r.fields[:0], r.follower[:0], r.looked[:0]
-	r.lastStart = 0
+	r.token, r.literalAt, r.lastStart = 0, 0, 0
+	r.numbered = r.numbered[:0]
 	return nil
 }
 
@@ -117,83 +150,116 @@ func (r *chunkReader) span(n int) (origin int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	r.start, r.before, r.marked = 0, -1, false
-	r.literals, r.parts = r.literals[:r.size], r.parts[:0]
+	r.start, r.values = 0, r.values[:0]
+	parts, marked := r.parts[:0], false
+	before := -1 // the number of the field before
 	for {
-		token, err := r.number(1 << 32)
-		if err != nil {
+		var token uint64
+		if r.token < len(r.tokens) && r.tokens[r.token] < 0x80 { // nearly always
+			token = uint64(r.tokens[r.token])
+			r.token++
+		} else if token, err = r.number(1 << 32); err != nil {
 			return 0, err
 		}
-		var field fieldRange
 		switch {
 		case token >= tokenNew:
-			field, err = r.numbered(token)
-		case token == tokenEnd:
-			return int(o), nil
+			if before, err = r.field(token, before); err != nil {
+				return 0, err
+			}
+			marked = marked || r.numbered[before].marked
+			parts = append(parts, r.numbered[before].where)
 		case token == tokenLiteral, token == tokenRest:
-			field, err = r.literal()
-			r.marked = r.marked || r.look != nil && err == nil && r.look(r.literals[field.from:field.to])
-		default:
-			field, err = r.moment(n, token)
+			part, mark, err := r.literal()
+			if err != nil {
+				return 0, err
+			}
+			marked = marked || mark
+			parts = append(parts, part)
+		case token != tokenEnd:
+			if err := r.moment(n, token); err != nil {
+				return 0, err
+			}
+			parts = append(parts, partValue|spanPart(token))
 		}
+		if token == tokenEnd || token == tokenRest {
+			r.parts, r.marked = parts, marked
+			return int(o), nil
+		}
+	}
+}
+
+// field returns the number of the field that the token stands for, and notes that it follows that with the number before.
+func (r *chunkReader) field(token uint64, before int) (n int, err error) {
+	n = int(token) - tokenKnown
+	switch {
+	case token == tokenNext:
+		if before < 0 || r.numbered[before].follower == 0 {
+			return 0, damaged("a field follows nothing")
+		}
+		return int(r.numbered[before].follower) - 1, nil
+	case token == tokenNew:
+		part, mark, err := r.literal()
 		if err != nil {
 			return 0, err
 		}
-		r.parts = append(r.parts, field)
-		if token == tokenRest {
-			return int(o), nil
-		}
+		n = len(r.numbered)
+		r.numbered = append(r.numbered, numberedField{where: part, marked: mark})
+	case n >= len(r.numbered):
+		return 0, damaged("a field has no number yet")
 	}
+	if before >= 0 {
+		r.numbered[before].follower = uint32(n + 1)
+	}
+	return n, nil
 }
 
-// raw appends the bytes of the span that was read last.
-func (r *chunkReader) raw(to []byte) []byte {
-	for _, p := range r.parts {
-		to = append(to, r.literals[p.from:p.to]...)
+// literal returns the next bytes of the literals, and what look tells of them.
+func (r *chunkReader) literal() (part spanPart, marked bool, err error) {
+	n, err := r.number(uint64(len(r.literals) - r.literalAt))
+	if err != nil {
+		return 0, false, err
 	}
-	return to
+	from := r.literalAt
+	r.literalAt += int(n)
+	return spanPart(from)<<32 | spanPart(r.literalAt), r.look != nil && r.look(r.literals[from:r.literalAt]), nil
 }
 
-// moment returns one of the ids and times, which have tokens of their own.
-func (r *chunkReader) moment(n int, token uint64) (fieldRange, error) {
-	from := len(r.literals)
-	var err error
+// moment reads an id or a time, which have tokens of their own.
+func (r *chunkReader) moment(n int, token uint64) (err error) {
+	var value uint64
 	switch token {
 	case tokenTrace:
-		r.literals = append(append(r.literals, tagTrace, 16), r.trace[:]...)
+		return nil // it is at hand
 	case tokenSpan:
-		err = r.id(tagSpan, uint64(n))
+		value, err = r.id(uint64(n))
 	case tokenParent:
 		if len(r.plain) < 8 {
-			return fieldRange{}, damaged("an id is missing")
+			return damaged("an id is missing")
 		}
-		r.literals = append(append(r.literals, tagParent, 8), r.plain[:8]...)
+		value = binary.LittleEndian.Uint64(r.plain)
 		r.plain = r.plain[8:]
 	case tokenParentIn:
-		var parent uint64
-		if parent, err = r.number(uint64(len(r.ids))); err == nil {
-			err = r.id(tagParent, parent)
+		if value, err = r.number(uint64(len(r.ids))); err == nil {
+			value, err = r.id(value)
 		}
 	case tokenStart:
-		var d uint64
-		d, err = r.difference()
-		r.lastStart += d
+		value, err = r.difference()
+		r.lastStart += value
 		r.start = r.lastStart
-		r.literals = binary.LittleEndian.AppendUint64(append(r.literals, tagStart), r.start)
+		value = r.start
 	case tokenEndTime:
-		var d uint64
-		d, err = r.difference()
-		r.literals = binary.LittleEndian.AppendUint64(append(r.literals, tagEnd), r.start+d)
+		value, err = r.difference()
+		value += r.start
 	}
-	return fieldRange{uint32(from), uint32(len(r.literals))}, err
+	r.values = append(r.values, value)
+	return err
 }
 
-func (r *chunkReader) id(tag byte, n uint64) error {
+func (r *chunkReader) id(n uint64) (uint64, error) {
 	if 8*n+8 > uint64(len(r.ids)) {
-		return damaged("a span is missing")
+		return 0, damaged("a span is missing")
 	}
-	r.literals = append(append(r.literals, tag, 8), r.ids[8*n:8*n+8]...)
-	return nil
+	return binary.LittleEndian.Uint64(r.ids[8*n:]), nil
 }
 
 func (r *chunkReader) difference() (uint64, error) {
@@ -205,40 +271,29 @@ func (r *chunkReader) difference() (uint64, error) {
 	return uint64(d), nil
 }
 
-func (r *chunkReader) literal() (fieldRange, error) {
-	n, err := r.number(uint64(r.size - r.literalAt))
-	if err != nil {
-		return fieldRange{}, err
-	}
-	from := r.literalAt
-	r.literalAt += int(n)
-	return fieldRange{uint32(from), uint32(r.literalAt)}, nil
-}
-
-// numbered returns a field that has a number, or gets one.
-func (r *chunkReader) numbered(token uint64) (fieldRange, error) {
-	n := int(token) - tokenKnown
-	switch {
-	case token == tokenNew:
-		field, err := r.literal()
-		if err != nil {
-			return fieldRange{}, err
+// raw appends the bytes of the span that was read last.
+func (r *chunkReader) raw(to []byte) []byte {
+	values := r.values
+	for _, p := range r.parts {
+		if p&partValue == 0 {
+			to = append(to, r.literals[p>>32:uint32(p)]...)
+			continue
 		}
-		n = len(r.fields)
-		r.fields, r.follower = append(r.fields, field), append(r.follower, 0)
-		r.looked = append(r.looked, r.look != nil && r.look(r.literals[field.from:field.to]))
-	case token == tokenNext:
-		if r.before < 0 || r.follower[r.before] == 0 {
-			return fieldRange{}, damaged("a field follows nothing")
+		switch p &^ partValue {
+		case tokenTrace:
+			to = append(append(to, tagTrace, 16), r.trace[:]...)
+			continue
+		case tokenSpan:
+			to = append(to, tagSpan, 8)
+		case tokenParent, tokenParentIn:
+			to = append(to, tagParent, 8)
+		case tokenStart:
+			to = append(to, tagStart)
+		case tokenEndTime:
+			to = append(to, tagEnd)
 		}
-		n = int(r.follower[r.before]) - 1
-	case n >= len(r.fields):
-		return fieldRange{}, damaged("a field has no number yet")
+		to = binary.LittleEndian.AppendUint64(to, values[0])
+		values = values[1:]
 	}
-	if r.before >= 0 {
-		r.follower[r.before] = uint32(n + 1)
-	}
-	r.before = n
-	r.marked = r.marked || r.looked[n]
-	return r.fields[n], nil
+	return to
 }

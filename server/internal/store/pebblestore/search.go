@@ -1,68 +1,113 @@
 package pebblestore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
-// Search implements store.Reader. It looks at the blocks from the latest on, until nothing earlier can be among the first.
-// What cannot be read is left out, counted, and reported to the logger.
+// Search implements store.Reader. It looks at what started latest first, until nothing earlier can be among the first. What cannot
+// be read is left out, counted, and reported to the logger.
+//
+// The caller's goroutine is helped by others where there are processors: all searches together have as many helpers as there
+// are processors besides one, so that one search uses all of them, and many are not slowed down by goroutines.
 func (s *Store) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
 	if err := s.use(ctx); err != nil {
 		return nil, err
 	}
 	defer s.release()
-	f := finder{s: s, query: q, matcher: store.NewMatcher(q), hits: store.NewHits(q.Limit)}
-	f.sieve = f.matcher.Sieve()
-	for _, a := range f.matcher.Attributes() {
-		f.probes = append(f.probes, probesOf(hashOf(a)))
+	var blocks []searchPlace
+	for _, b := range s.blocks.list() {
+		if q.Start.Overlaps(b.start, b.maxStart) && (q.Service == "" || slices.Contains(b.services, q.Service)) {
+			blocks = append(blocks, searchPlace{maxStart: b.maxStart, block: b.block})
+		}
 	}
-	blocks := slices.Clone(s.blocks.list())
-	slices.SortStableFunc(blocks, func(a, b *summary) int { return cmp.Compare(b.maxStart, a.maxStart) })
-	for _, b := range blocks {
-		if f.hits.Enough(b.maxStart) {
-			break
+	f := newFrontier(q.Limit, blocks)
+	var helpers sync.WaitGroup
+	for range min(cap(s.helpers), len(blocks)) {
+		select {
+		case s.helpers <- struct{}{}:
+			helpers.Go(func() {
+				newFinder(s, q, f).run(ctx)
+				<-s.helpers
+			})
+		default:
 		}
-		if !q.Start.Overlaps(b.start, b.maxStart) || q.Service != "" && !slices.Contains(b.services, q.Service) {
-			continue
-		}
-		err := f.block(ctx, b.block)
-		if errors.Is(err, store.ErrDamaged) {
-			s.report("a block cannot be searched", err, "block", b.block)
-		} else if err != nil {
-			return nil, err
-		}
+	}
+	newFinder(s, q, f).run(ctx)
+	helpers.Wait()
+	if f.err != nil {
+		return nil, f.err
 	}
 	return f.hits.All(), nil
 }
 
-// finder is a search under way.
+// finder is what one goroutine needs for a search.
 type finder struct {
+	*frontier
 	s       *Store
 	query   *store.Query
 	matcher *store.Matcher
-	hits    *store.Hits
-	probes  []probes
-	raw     []byte
-
-	// sieve leaves out most spans, if there is one; of those of the origins in any it does not know.
-	sieve *store.Sieve
-	any   []bool
+	// sieve leaves out most spans, if there is one.
+	sieve  *store.Sieve
+	probes []probes
+	raw    []byte
+	found  []store.Hit
 }
 
-// block searches a block: those chunks that may have what is wanted, from the latest on.
-func (f *finder) block(ctx context.Context, block uint64) error {
+func newFinder(s *Store, q *store.Query, f *frontier) *finder {
+	w := &finder{frontier: f, s: s, query: q, matcher: store.NewMatcher(q)}
+	w.sieve = w.matcher.Sieve()
+	for _, a := range w.matcher.Attributes() {
+		w.probes = append(w.probes, probesOf(hashOf(a)))
+	}
+	return w
+}
+
+// run searches place after place.
+func (f *finder) run(ctx context.Context) {
+	for {
+		p, ok := f.take()
+		if !ok {
+			return
+		}
+		f.found = f.found[:0]
+		var chunks []searchPlace
+		err := ctx.Err()
+		switch {
+		case err != nil:
+		case p.open == nil:
+			chunks, err = f.open(p.block)
+		default:
+			err = f.chunk(p)
+		}
+		if errors.Is(err, store.ErrDamaged) {
+			f.s.report("a block cannot be searched", err, "block", p.block, "chunk", p.chunk)
+			err = nil
+		}
+		f.done(f.found, chunks, err)
+	}
+}
+
+// openBlock is a block that a search has looked into.
+type openBlock struct {
+	origins []store.Origin
+	// any tells of which origins the sieve does not know all fields that matter.
+	any []bool
+}
+
+// open returns the chunks of a block that may have what is wanted.
+func (f *finder) open(block uint64) (places []searchPlace, err error) {
 	x, err := f.s.blockIndex(block)
 	if x == nil || err != nil {
-		return err
+		return nil, err
 	}
 	wanted, any := x.wanted(f.query)
 	if !any {
-		return nil
+		return nil, nil
 	}
 	var chunks []int
 	for i := range x.chunks {
@@ -71,30 +116,19 @@ func (f *finder) block(ctx context.Context, block uint64) error {
 		}
 	}
 	if chunks, err = f.filter(block, chunks); err != nil || len(chunks) == 0 {
-		return err
+		return nil, err
 	}
-	slices.SortStableFunc(chunks, func(a, b int) int { return cmp.Compare(x.chunks[b].maxStart, x.chunks[a].maxStart) })
-	origins, err := f.s.origins(block)
-	if err != nil {
-		return err
+	var o openBlock
+	if o.origins, err = f.s.origins(block); err != nil {
+		return nil, err
 	}
-	f.any = f.any[:0]
-	for i := range origins {
-		f.any = append(f.any, f.sieve == nil || f.sieve.Origin(&origins[i]))
+	for i := range o.origins {
+		o.any = append(o.any, f.sieve == nil || f.sieve.Origin(&o.origins[i]))
 	}
-	var failed error
 	for _, n := range chunks {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if f.hits.Enough(x.chunks[n].maxStart) {
-			break
-		}
-		if err := f.chunk(block, n, origins); err != nil {
-			failed = errors.Join(failed, err)
-		}
+		places = append(places, searchPlace{maxStart: x.chunks[n].maxStart, block: block, open: &o, chunk: n})
 	}
-	return failed
+	return places, nil
 }
 
 // filter returns those of the chunks that may have all attributes.
@@ -121,34 +155,37 @@ func (f *finder) filter(block uint64, chunks []int) ([]int, error) {
 }
 
 // chunk looks at every span of a chunk.
-func (f *finder) chunk(block uint64, n int, origins []store.Origin) error {
-	r := f.s.readers.Get().(*chunkReader)
-	defer f.s.readers.Put(r)
+func (f *finder) chunk(p searchPlace) error {
+	r := f.s.reader()
+	defer f.s.giveBack(r)
 	if f.sieve != nil {
 		r.look = f.sieve.Field
-		defer func() { r.look = nil }()
 	}
-	return f.s.chunk(r, block, n, func() error {
+	return f.s.chunk(r, p.block, p.chunk, func() error {
 		for {
 			id, spans, ok, err := r.next()
 			if err != nil || !ok {
 				return err
 			}
+			hit, matched := store.Hit{Trace: id}, false
 			for i := range spans {
 				origin, err := r.span(i)
 				if err != nil {
 					return err
 				}
-				if origin >= len(origins) {
+				if origin >= len(p.open.origins) {
 					return damaged("an origin is missing")
 				}
-				if !r.marked && !f.any[origin] {
+				if !r.marked && !p.open.any[origin] {
 					continue
 				}
 				f.raw = r.raw(f.raw[:0])
-				if start, ok := f.matcher.Match(&origins[origin], f.raw); ok {
-					f.hits.Add(id, start)
+				if start, ok := f.matcher.Match(&p.open.origins[origin], f.raw); ok && (!matched || start > hit.Start) {
+					hit.Start, matched = start, true
 				}
+			}
+			if matched {
+				f.found = append(f.found, hit)
 			}
 		}
 	})

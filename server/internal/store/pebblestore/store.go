@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -42,7 +43,9 @@ type Store struct {
 	writer     *blockWriter
 	batch      *pebble.Batch
 	decoder    *zstd.Decoder // for DecodeAll, which may be called concurrently
-	readers    sync.Pool     // of *chunkReader
+	readers    chan *chunkReader
+	// helpers has a place for each goroutine that helps a search.
+	helpers chan struct{}
 
 	mu      sync.Mutex
 	failure failure
@@ -93,7 +96,8 @@ func (s *Store) open() (err error) {
 	if s.decoder, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxChunk)); err != nil {
 		return err
 	}
-	s.readers.New = func() any { return &chunkReader{decoder: s.decoder} }
+	processors := runtime.GOMAXPROCS(0)
+	s.readers, s.helpers = make(chan *chunkReader, 2*processors), make(chan struct{}, processors-1)
 	s.cache = pebble.NewCache(s.options.CacheBytes)
 	defer func() {
 		if err != nil {

@@ -86,8 +86,8 @@ func (c *collector) block(b *summary) error {
 		return err
 	}
 	c.origins = append(c.origins[:0], make([]int, len(origins))...)
-	r := c.s.readers.Get().(*chunkReader)
-	defer c.s.readers.Put(r)
+	r := c.s.reader()
+	defer c.s.giveBack(r)
 	for rest := c.places; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].chunk() == rest[0].chunk() {
