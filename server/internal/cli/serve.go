@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -178,6 +179,7 @@ func (f *serveFlags) run(c *cobra.Command, p Process) error {
 		// Most of the memory is buffers without pointers: a collection costs little, and what others could use comes back.
 		debug.SetGCPercent(50)
 	}
+	defer runtime.KeepAlive(newBallast())
 	adviseHugePages()
 	began := time.Now()
 	d, err := daemon.Start(c.Context(), f.Config)
