@@ -71,7 +71,7 @@ func (e *Engine) Trace(ctx context.Context, id core.TraceID, among store.Range) 
 	if len(found.Traces) == 0 {
 		return nil, NotFoundf("it may not have arrived, or it is older than what is kept", "there is no trace %v", id)
 	}
-	t, err := e.decode(found.Origins, found.Traces[0])
+	t, err := e.decode(ctx, found.Origins, found.Traces[0])
 	if err != nil {
 		return nil, fmt.Errorf("decode trace %v: %w", id, err)
 	}
@@ -87,50 +87,76 @@ func (e *Engine) Trace(ctx context.Context, id core.TraceID, among store.Range) 
 	return t, nil
 }
 
-// decode reads the spans, one message per origin, and puts them in order.
-func (e *Engine) decode(origins []store.Origin, trace store.Trace) (*Trace, error) {
+// decodedAtOnce is how many spans are decoded before somebody looks whether they are still wanted.
+const decodedAtOnce = 4096
+
+// decode reads the spans, of each origin in messages of its own, and puts them in order.
+func (e *Engine) decode(ctx context.Context, origins []store.Origin, trace store.Trace) (*Trace, error) {
 	t := &Trace{ID: trace.ID}
 	groups := make([][]store.Span, len(origins))
 	for _, s := range trace.Spans {
 		groups[s.Origin] = append(groups[s.Origin], s)
 	}
-	var received []assembly.Span
-	var spans []Span
-	clocks := map[string]uint32{}
+	d := decoder{clocks: map[string]uint32{}, trace: t}
 	for o, group := range groups {
-		if group == nil {
-			continue
-		}
-		decoded, err := otlp.Decode(AppendTraces(nil, origins, group))
-		if err != nil {
-			return nil, err
-		}
-		resource := decoded.ResourceSpans().At(0)
-		scope := resource.ScopeSpans().At(0)
-		clock, ok := clocks[string(origins[o].Resource)]
-		if !ok {
-			clock = uint32(len(clocks))
-			clocks[string(origins[o].Resource)] = clock
-		}
-		for i := range group {
-			var s otlp.Span
-			if err := s.Read(group[i].Raw); err != nil {
+		for part := range slices.Chunk(group, decodedAtOnce) {
+			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			received = append(received, assembly.Span{
-				ID: s.Span, Parent: s.Parent, Start: int64(min(s.Start, 1<<63-1)), Duration: s.Duration(),
-				Sum: xxhash.Sum64(s.Raw), Clock: clock,
-			})
-			spans = append(spans, Span{Span: scope.Spans().At(i), Origin: len(t.Origins), Nanos: uint64(max(0, s.Duration())),
-				Site: core.Site{Service: origins[o].Service, Track: scope.Scope().Name(), Name: string(s.Name), Kind: s.Kind,
-					Function: string(s.Function), File: string(s.File), Line: s.Line}})
+			if err := d.decode(origins, o, part); err != nil {
+				return nil, err
+			}
 		}
-		t.Origins = append(t.Origins, Origin{origins[o].Service, resource.Resource().Attributes(), scope.Scope()})
 	}
 	a := assembly.Assembler{MaxSkew: e.maxSkew}
-	a.Assemble(received)
-	t.arrange(spans, received)
+	a.Assemble(d.received)
+	t.arrange(d.spans, d.received)
 	return t, nil
+}
+
+// decoder decodes the spans of a trace, origin after origin.
+type decoder struct {
+	trace    *Trace
+	clocks   map[string]uint32 // by resource
+	received []assembly.Span
+	spans    []Span
+	// last is the number of the origin that is the last one of the trace, plus one.
+	last int
+}
+
+// decode decodes spans of the origin with the number.
+func (d *decoder) decode(origins []store.Origin, number int, spans []store.Span) error {
+	decoded, err := otlp.Decode(AppendTraces(nil, origins, spans))
+	if err != nil {
+		return err
+	}
+	o := &origins[number]
+	resource := decoded.ResourceSpans().At(0)
+	scope := resource.ScopeSpans().At(0)
+	clock, ok := d.clocks[string(o.Resource)]
+	if !ok {
+		clock = uint32(len(d.clocks))
+		d.clocks[string(o.Resource)] = clock
+	}
+	t := d.trace
+	if d.last != number+1 {
+		d.last = number + 1
+		t.Origins = append(t.Origins, Origin{o.Service, resource.Resource().Attributes(), scope.Scope()})
+	}
+	for i := range spans {
+		var s otlp.Span
+		if err := s.Read(spans[i].Raw); err != nil {
+			return err
+		}
+		d.received = append(d.received, assembly.Span{
+			ID: s.Span, Parent: s.Parent, Start: int64(min(s.Start, 1<<63-1)), Duration: s.Duration(),
+			Sum: xxhash.Sum64(s.Raw), Clock: clock,
+		})
+		d.spans = append(d.spans, Span{Span: scope.Spans().At(i), Origin: len(t.Origins) - 1, Nanos: uint64(max(0, s.Duration())),
+			Site: core.Site{Service: o.Service, Track: scope.Scope().Name(), Name: string(s.Name), Kind: s.Kind,
+				Function: string(s.Function), File: string(s.File), Line: s.Line}})
+	}
+	return nil
 }
 
 // arrange puts the spans in depth-first order.

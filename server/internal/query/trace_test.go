@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -112,6 +113,46 @@ func TestOddTraces(t *testing.T) {
 	var asked *query.Error
 	require.ErrorAs(t, err, &asked)
 	require.Equal(t, query.NotFound, asked.Kind)
+}
+
+// patience is a context that ends when it was asked so often.
+type patience struct {
+	context.Context
+	left int
+}
+
+func (p *patience) Err() error {
+	if p.left--; p.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestLongTraceIsGivenUp decodes a trace in several parts, and stops between them when nobody waits for it any more.
+func TestLongTraceIsGivenUp(t *testing.T) {
+	const n = 10_000
+	id := querytest.TraceID(1)
+	var spans []querytest.Span
+	for i := range n {
+		spans = append(spans, querytest.Span{Trace: id, ID: querytest.SpanID(uint64(i + 1)), Parent: querytest.SpanID(uint64(min(i, 1))),
+			Site: querytest.Select, Start: time.Duration(i), End: time.Duration(i + 1)})
+	}
+	e := engine(querytest.New(spans))
+	const asked = 1000
+	all := &patience{t.Context(), asked}
+	got, err := e.Trace(all, id, store.Range{})
+	require.NoError(t, err)
+	require.Len(t, got.Spans, n)
+	require.Len(t, got.Origins, 1)
+	for i := range got.Spans {
+		require.Equal(t, querytest.SpanID(uint64(i+1)), core.SpanID(got.Spans[i].SpanID()))
+		require.Zero(t, got.Spans[i].Origin)
+	}
+	require.GreaterOrEqual(t, asked-all.left, 3)
+	for left := range asked - all.left {
+		_, err := e.Trace(&patience{t.Context(), left}, id, store.Range{})
+		require.ErrorIs(t, err, context.Canceled, "asked %d times", left)
+	}
 }
 
 func TestSummariesAgainstTheSpans(t *testing.T) {

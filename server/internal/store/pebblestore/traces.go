@@ -17,7 +17,7 @@ func (s *Store) Traces(ctx context.Context, ids []core.TraceID, within store.Ran
 		return nil, err
 	}
 	defer s.release()
-	c := collector{s: s, found: &store.Found{}, spans: make(map[core.TraceID][]store.Span, len(ids))}
+	c := collector{ctx: ctx, s: s, found: &store.Found{}, spans: make(map[core.TraceID][]store.Span, len(ids))}
 	for _, id := range ids {
 		if _, ok := c.spans[id]; !ok {
 			c.spans[id] = nil
@@ -56,6 +56,7 @@ func (s *Store) Traces(ctx context.Context, ids []core.TraceID, within store.Ran
 
 // collector collects the spans of traces.
 type collector struct {
+	ctx     context.Context
 	s       *Store
 	ids     []core.TraceID // each once
 	spans   map[core.TraceID][]store.Span
@@ -164,6 +165,9 @@ func (c *collector) trace(r *chunkReader, id core.TraceID, n int, wanted bool, o
 	var raw []byte
 	first := len(c.spans[id])
 	for i := range n {
+		if i%readAtOnce == 0 && c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
 		origin, err := r.span(i)
 		if err != nil {
 			return err
@@ -190,6 +194,9 @@ func (c *collector) trace(r *chunkReader, id core.TraceID, n int, wanted bool, o
 	}
 	return nil
 }
+
+// readAtOnce is how many spans of a trace are read before somebody looks whether they are still wanted.
+const readAtOnce = 4096
 
 func damagedIf(bad bool, what string) error {
 	if !bad {

@@ -1,0 +1,48 @@
+package pebblestore
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stichotrope/stichotrope-go/core"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/storetest"
+)
+
+// patience is a context that ends when it was asked so often.
+type patience struct {
+	context.Context
+	left int
+}
+
+func (p *patience) Err() error {
+	if p.left--; p.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestLongTraceIsGivenUp stops in the middle of a trace when nobody waits for it any more.
+func TestLongTraceIsGivenUp(t *testing.T) {
+	m := storetest.NewGenerator(1).Segment(1)
+	long := &m.Traces[0]
+	for len(long.Spans) < 3*readAtOnce {
+		long.Spans = append(long.Spans, long.Spans[0])
+	}
+	s := openIn(t, nil, t.TempDir())
+	require.NoError(t, s.Commit(background, &m.Segment))
+
+	const asked = 100
+	all := &patience{background, asked}
+	found, err := s.Traces(all, []core.TraceID{long.ID}, store.Range{})
+	require.NoError(t, err)
+	require.Len(t, found.Traces[0].Spans, len(long.Spans))
+	require.GreaterOrEqual(t, asked-all.left, 4)
+	for left := range asked - all.left {
+		_, err := s.Traces(&patience{background, left}, []core.TraceID{long.ID}, store.Range{})
+		require.ErrorIs(t, err, context.Canceled, "asked %d times", left)
+	}
+	require.NoError(t, s.Close())
+}
