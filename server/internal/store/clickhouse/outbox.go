@@ -214,7 +214,7 @@ func (o *outbox) send(ctx context.Context) {
 		}
 		err := o.sendOne(ctx, q)
 		o.note(q, err)
-		if err == nil {
+		if err == nil || errors.Is(err, errGivenUp) {
 			wait = firstWait
 			continue
 		}
@@ -317,6 +317,9 @@ func (o *outbox) leave(upTo uint64) {
 	o.left = make(chan struct{})
 }
 
+// errGivenUp says that a parcel was dropped that could not be read.
+var errGivenUp = errors.New("a parcel was given up")
+
 // giveUp drops a parcel that can never be sent.
 func (o *outbox) giveUp(ctx context.Context, number uint64, why error) error {
 	if !errors.Is(why, store.ErrDamaged) {
@@ -325,10 +328,18 @@ func (o *outbox) giveUp(ctx context.Context, number uint64, why error) error {
 	o.s.options.Logger.Error("store: a parcel cannot be read and is given up", "error", why)
 	o.mu.Lock()
 	o.counts.Damaged++
-	o.queue = slices.DeleteFunc(o.queue, func(q *queued) bool { return q.number == number })
+	o.queue = slices.DeleteFunc(o.queue, func(q *queued) bool {
+		if q.number == number && q.parcel != nil {
+			o.cached -= q.memory.size()
+		}
+		return q.number == number
+	})
 	o.unsure = false
 	o.mu.Unlock()
-	return o.s.local.DropParcel(ctx, number)
+	if err := o.s.local.DropParcel(ctx, number); err != nil {
+		o.s.options.Logger.Error("store: a parcel that was given up cannot be dropped", "error", err)
+	}
+	return errGivenUp
 }
 
 // note tells readers and counters how an attempt went.
@@ -338,12 +349,16 @@ func (o *outbox) note(q *queued, err error) {
 	o.failure = err
 	close(o.attempted)
 	o.attempted = make(chan struct{})
-	if err != nil {
+	switch {
+	case err == nil:
+		o.counts.Sent++
+		o.counts.SentSpans += uint64(q.spans)
+	case errors.Is(err, errGivenUp):
+		o.failure = nil
+	default:
 		o.counts.Failed++
 		return
 	}
-	o.counts.Sent++
-	o.counts.SentSpans += uint64(q.spans)
 	o.counts.Waiting--
 	o.counts.WaitingSpans -= q.spans
 }
