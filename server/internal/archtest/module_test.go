@@ -34,7 +34,7 @@ var rules = archtest.Rules{
 		layer("otlp", "the bytes of OTLP stand below all"),
 		layer("assembly", "to find parents and times takes spans alone"),
 		layer("store", "an engine keeps what it is given, and knows nobody who gives or asks", "otlp"),
-		layer("pipeline", "what is on its way goes to any store, and does not know who sends", "otlp", "assembly", "store"),
+		layer("pipeline", "what is on its way goes to any store, and does not know who sends", "otlp", "assembly", "store", "buffer"),
 		layer("profiles", "a profile becomes spans, and any sink takes those; its test helpers need a receiver", "otlp", "receiver"),
 		layer("buffer", "memory stands below all that needs it"),
 		layer("receiver", "the protocols hand bytes to a Sink, and know nothing of what becomes of them", "otlp", "buffer"),
