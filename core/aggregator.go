@@ -35,13 +35,10 @@ type Config struct {
 
 // Aggregator counts ended spans and blocks exactly, per site and per path. All methods may be called concurrently.
 type Aggregator struct {
-	// What every span reads comes first, to be in one cache line.
-	state    atomic.Pointer[state]
-	shards   []shard
-	mask     uint64
-	baseUnix int64
-	baseTime time.Time
-	config   Config
+	config Config
+	state  atomic.Pointer[state]
+	shards []shard
+	mask   uint64
 
 	// credits are the parts of Limits.MaxActive that no shard holds.
 	credits atomic.Int64
@@ -53,6 +50,9 @@ type Aggregator struct {
 
 	// snapshots makes Snapshot, Take, Reset and Clear follow one another.
 	snapshots sync.Mutex
+
+	baseTime time.Time
+	baseUnix int64
 }
 
 // New returns an empty Aggregator, or an error that names what is wrong in the Config.
@@ -144,14 +144,10 @@ func (a *Aggregator) RecordPlain(l *Label, start, duration int64) bool {
 	if duration < 0 || duration > maxMoment {
 		return false
 	}
-	d := uint64(duration)
-	s := l.root().lock()
-	plain := d < s.slowest.Duration
-	if plain {
-		s.tally(clampMoment(start), d, d)
-	}
-	s.mu.Unlock()
-	return plain
+	var obs observation
+	obs.start, obs.plain = clampMoment(start), true
+	obs.duration, obs.self = uint64(duration), uint64(duration)
+	return l.root().record(&obs)
 }
 
 // SetTrackEnabled switches a track on or off. While it is off, spans of the track that end are left out, and their

@@ -167,7 +167,9 @@ func (a *Aggregator) release(sh *shard, t *local) bool {
 		return false
 	}
 	sh.remove(t)
-	sh.remember(t.hashed, t.ids...)
+	for _, id := range t.ids {
+		sh.remember(t.hashed, id)
+	}
 	if t.copied {
 		sh.deferred = append(sh.deferred, t)
 		return true

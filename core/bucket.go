@@ -17,15 +17,19 @@ const bucketsPerOctave = 1 << Scale
 // The value 1 is in bucket -1. v must not be 0: zeros are counted apart.
 //
 // It is exact for every v: the octave comes from the leading bit, the bucket in the octave from a table
-// of 64-bit bounds, found by a guess from the next seven bits and two comparisons. No logarithm, and no branch: which way
-// it went could not be predicted, as durations vary.
+// of 64-bit bounds, found by a guess from the next seven bits and one comparison. No logarithm.
 func BucketIndex(v uint64) int {
-	length := bits.Len64(v)
-	m := v << (uint(64-length) & 63)
-	j := bucketGuess[m>>56&127] % bucketsPerOctave
-	_, above := bits.Sub64(bucketBounds[j], m, 0)
-	_, over := bits.Sub64(bucketBounds[j+1], m, 0)
-	return (length-1)*bucketsPerOctave + int(j) - 1 + int(above+over)
+	lz := bits.LeadingZeros64(v) & 63
+	m := v << lz
+	j := int(bucketGuess[(m>>56)&127])
+	octave := (63 - lz) * bucketsPerOctave
+	if j+1 < bucketsPerOctave && m > bucketBounds[j+1] {
+		return octave + j + 1
+	}
+	if m > bucketBounds[j] {
+		return octave + j
+	}
+	return octave + j - 1
 }
 
 // BucketUpper returns the inclusive upper bound base^(i+1) of bucket i at [Scale], rounded down to whole

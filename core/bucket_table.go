@@ -1,11 +1,8 @@
 package core
 
-import "math"
-
 // bucketBounds[j] is ⌊2^(63+j/64)⌋: the upper bounds of the 64 buckets of one octave,
-// scaled so that the octave's lower bound is 2^63. TestBucketTables derives them anew. The last is one that nothing
-// exceeds, in place of 2^64.
-var bucketBounds = [bucketsPerOctave + 1]uint64{
+// scaled so that the octave's lower bound is 2^63. TestBucketTables derives them anew.
+var bucketBounds = [bucketsPerOctave]uint64{
 	0x8000000000000000, 0x8164d1f3bc030773, 0x82cd8698ac2ba1d7, 0x843a28c3acde4046,
 	0x85aac367cc487b14, 0x871f61969e8d1010, 0x88980e8092da8527, 0x8a14d575496efd9a,
 	0x8b95c1e3ea8bd6e6, 0x8d1adf5b7e5ba9e5, 0x8ea4398b45cd53c0, 0x9031dc431466b1dc,
@@ -22,12 +19,11 @@ var bucketBounds = [bucketsPerOctave + 1]uint64{
 	0xe0ccdeec2a94e111, 0xe33f8972be8a5a51, 0xe5b906e77c8348a8, 0xe8396a503c4bdc68,
 	0xeac0c6e7dd24392e, 0xed4f301ed9942b84, 0xefe4b99bdcdaf5cb, 0xf281773c59ffb139,
 	0xf5257d152486cc2c, 0xf7d0df730ad13bb8, 0xfa83b2db722a033a, 0xfd3e0c0cf486c174,
-	math.MaxUint64,
 }
 
 // bucketGuess[s] is the largest j with bucketBounds[j] below or at the start of segment s, where
 // an octave has 128 equal segments. A segment is narrower than the narrowest bucket, so that it
-// holds at most one bound, and two comparisons correct the guess.
+// holds at most one bound and one comparison corrects the guess.
 var bucketGuess = [128]uint8{
 	0, 0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 8, 8, 9, 10,
 	10, 11, 12, 12, 13, 14, 14, 15, 15, 16, 17, 17, 18, 18, 19, 20,

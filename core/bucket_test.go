@@ -19,13 +19,13 @@ func bound(octave, j int) *big.Int {
 }
 
 func TestBucketTables(t *testing.T) {
-	for j, got := range bucketBounds[:bucketsPerOctave] {
+	for j, got := range bucketBounds {
 		require.Equal(t, bound(63, j).Uint64(), got, "bound %d", j)
 	}
 	for segment, got := range bucketGuess {
 		start := uint64(1)<<63 + uint64(segment)<<56
 		want := 0
-		for j := range bucketsPerOctave {
+		for j := range bucketBounds {
 			if bucketBounds[j] <= start {
 				want = j
 			}

@@ -192,31 +192,20 @@ func (t *local) observe(r *record, id uint64, o *observation) (exact bool) {
 
 // deliver counts the records in their nodes and empties them: all, or with keep those that are not kept.
 func (a *Aggregator) deliver(sh *shard, t *local, keep []bool) {
+	var o observation
 	for i := range t.records {
 		if keep != nil && keep[i] {
 			continue
 		}
 		r := &t.records[i]
-		if r.counts() && !t.count(r, t.ids[i]) {
-			sh.counters.SelfInexact++
+		if r.counts() {
+			if !t.observe(r, t.ids[i], &o) {
+				sh.counters.SelfInexact++
+			}
+			r.node.record(&o)
 		}
 		if keep == nil {
 			r.empty()
 		}
 	}
-}
-
-// count counts a record in its node, and reports whether its self time is exact.
-func (t *local) count(r *record, id uint64) (exact bool) {
-	s := r.node.lock()
-	if d := uint64(r.end - r.start); d < s.slowest.Duration && r.plain() {
-		s.tally(r.start, d, subFloor(d, r.covered))
-		exact = true
-	} else {
-		var o observation
-		exact = t.observe(r, id, &o)
-		s.add(&o)
-	}
-	s.mu.Unlock()
-	return exact
 }

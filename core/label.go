@@ -105,10 +105,6 @@ func (l *Label) root() *node {
 	if n := l.top.Load(); n != nil {
 		return n
 	}
-	return l.newRoot()
-}
-
-func (l *Label) newRoot() *node {
 	n := l.state.child(&l.state.root, l.unlocated())
 	l.top.Store(n)
 	return n

@@ -8,10 +8,10 @@ import "maps"
 // A snapshot takes the chunks as they are, without a copy; the next observation makes one to go on with. So
 // a snapshot costs next to nothing, and nothing is copied for a histogram that does not change.
 type liveHistogram struct {
+	zero uint64
 	// chunks are those present. They are nil while the counts are those of shared, and after a reset.
 	chunks  []chunk
 	present chunkSet
-	zero    uint64
 	// carry holds the multiples of 2^32 of the counters that went over.
 	carry map[int]uint64
 	// shared is what the last snapshot took, nil once there is something that it lacks.

@@ -60,15 +60,9 @@ func (n *node) child(s *site) *node {
 	}
 }
 
-// record counts one observation.
-func (n *node) record(o *observation) {
-	s := n.lock()
-	s.add(o)
-	s.mu.Unlock()
-}
-
-// lock returns one of the stripes, locked.
-func (n *node) lock() *stripe {
+// record counts one observation. It returns false if that is plain and cannot be counted so, see
+// [Aggregator.RecordPlain].
+func (n *node) record(o *observation) bool {
 	s := &n.stripe
 	if more := n.more.Load(); more != nil {
 		if i := stackHash() & uint64(len(*more)); i > 0 { // len is 2^k-1
@@ -81,7 +75,13 @@ func (n *node) lock() *stripe {
 		}
 		s.mu.Lock()
 	}
-	return s
+	if o.plain && o.duration >= s.slowest.Duration {
+		s.mu.Unlock()
+		return false
+	}
+	s.add(o)
+	s.mu.Unlock()
+	return true
 }
 
 // widen allocates the further stripes, once.

@@ -17,7 +17,7 @@ type chunkSet [4]uint64
 
 func (s *chunkSet) put(c uint) { s[c/64] |= 1 << (c % 64) }
 
-func (s *chunkSet) has(c uint) bool { return s[c/64%4]>>(c%64)&1 != 0 }
+func (s *chunkSet) has(c uint) bool { return s[c/64]>>(c%64)&1 != 0 }
 
 func (s *chunkSet) len() int {
 	return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) + bits.OnesCount64(s[2]) + bits.OnesCount64(s[3])
@@ -25,8 +25,8 @@ func (s *chunkSet) len() int {
 
 // rank returns how many chunks stand before c.
 func (s *chunkSet) rank(c uint) int {
-	n := bits.OnesCount64(s[c/64%4] & (1<<(c%64) - 1))
-	for _, word := range s[:c/64%4] {
+	n := bits.OnesCount64(s[c/64] & (1<<(c%64) - 1))
+	for _, word := range s[:c/64] {
 		n += bits.OnesCount64(word)
 	}
 	return n

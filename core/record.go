@@ -63,9 +63,6 @@ func (r *record) empty() {
 	}
 }
 
-// plain reports whether there is nothing about an ended span but its times: nearly always.
-func (r *record) plain() bool { return r.flags&^sampled == own && r.bytes == 0 && r.cover == nil }
-
 func (r *record) has(f flags) bool { return r.flags&f != 0 }
 
 // local is the part of a trace that this process sees: the records of a trace from the start of its first span

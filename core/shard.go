@@ -130,14 +130,10 @@ func (sh *shard) remove(t *local) {
 	}
 }
 
-// remember notes that spans have ended. Span ids are unique in their trace alone, so the trace's hash takes part.
-func (sh *shard) remember(hash uint64, ids ...uint64) {
-	next := sh.next
-	for _, id := range ids {
-		sh.recent[next%uint32(len(sh.recent))] = hash ^ id
-		next++
-	}
-	sh.next = next
+// remember notes that a span has ended. Span ids are unique in their trace alone, so the trace's hash takes part.
+func (sh *shard) remember(hash, id uint64) {
+	sh.recent[sh.next%uint32(len(sh.recent))] = hash ^ id
+	sh.next++
 }
 
 // remembers reports whether the span ended lately.

@@ -16,12 +16,13 @@ type observation struct {
 	span           SpanID
 	failed         bool
 	sampled        bool
+	plain          bool // without ids, but not without a span
 }
 
 // stripe is one part of a node's live statistics. A node starts with one and gets more only when its lock
 // is found taken, see [node.record]. The lock is uncontended almost always and then costs about 10 ns.
 //
-// The order is that of use: an observation touches the first three cache lines and one of the histogram, see TestLayout.
+// The order is that of use: an observation touches the first two cache lines, and two of the histogram.
 type stripe struct {
 	mu          sync.Mutex
 	count       uint64
@@ -29,15 +30,15 @@ type stripe struct {
 	min, max    uint64
 	first, last int64
 	squares     Uint128
+	slowest     Exemplar
+	errors      uint64
+	bytes       uint64
+	critical    uint64
+	unsampled   uint64
+	lastError   Exemplar
 	// selfTimes is nil unless Config.SelfHistograms wants it: then it is apart, because the others must not grow by it.
 	selfTimes *liveHistogram
-	slowest   Exemplar
 	histogram liveHistogram
-	errors    uint64
-	bytes     uint64
-	critical  uint64
-	unsampled uint64
-	lastError Exemplar
 }
 
 // keepSelfTimes makes the stripe, which must be empty, keep a histogram of self times too.
@@ -45,42 +46,36 @@ func (s *stripe) keepSelfTimes() { s.selfTimes = &liveHistogram{} }
 
 // add counts one observation. The caller holds mu.
 func (s *stripe) add(o *observation) {
+	d := o.duration
+	end := o.start + int64(d)
+	if s.count == 0 {
+		s.min, s.first, s.last = d, o.start, end
+	}
+	s.min = min(s.min, d)
+	s.first = min(s.first, o.start)
+	s.last = max(s.last, end)
+	s.max = max(s.max, d)
 	// What has no exemplar does not push out that of what has: the result must not depend on which stripe got what.
-	if o.duration >= s.slowest.Duration && o.trace != nil {
+	if d >= s.slowest.Duration && o.trace != nil {
 		s.slowest = slower(s.slowest, o.exemplar())
 	}
-	s.tally(o.start, o.duration, o.self)
-	if o.bytes != 0 {
-		s.bytes = addSat(s.bytes, o.bytes)
-	}
+	s.count++
+	s.total = addSat(s.total, d)
+	s.self = addSat(s.self, o.self)
+	s.bytes = addSat(s.bytes, o.bytes)
 	if o.critical|o.unsampled != 0 { // in a server only
 		s.critical, s.unsampled = addSat(s.critical, o.critical), addSat(s.unsampled, o.unsampled)
 	}
+	hi, lo := bits.Mul64(d, d)
+	s.squares = s.squares.add(Uint128{hi, lo})
 	if o.failed {
 		s.errors++
 		s.lastError = later(s.lastError, o.exemplar())
 	}
-}
-
-// tally counts what every observation has. The caller holds mu.
-func (s *stripe) tally(start int64, d, self uint64) {
-	end := start + int64(d)
-	if s.count == 0 {
-		s.min, s.first, s.last = d, start, end
-	}
-	s.count++
-	s.total = addSat(s.total, d)
-	s.self = addSat(s.self, self)
-	s.min = min(s.min, d)
-	s.max = max(s.max, d)
-	s.first = min(s.first, start)
-	s.last = max(s.last, end)
-	hi, lo := bits.Mul64(d, d)
-	s.squares = s.squares.add(Uint128{hi, lo})
-	if s.selfTimes != nil {
-		s.selfTimes.add(self)
-	}
 	s.histogram.add(d)
+	if s.selfTimes != nil {
+		s.selfTimes.add(o.self)
+	}
 }
 
 func (o *observation) exemplar() Exemplar {

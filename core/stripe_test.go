@@ -129,7 +129,6 @@ func TestLayout(t *testing.T) {
 	require.Zero(t, unsafe.Sizeof(shard{})%cacheLine)
 	require.Zero(t, unsafe.Sizeof(paddedStripe{})%cacheLine)
 	require.EqualValues(t, cacheLine, unsafe.Offsetof(node{}.stripe), "written by all, the rest of the node by nobody")
-	require.LessOrEqual(t, unsafe.Offsetof(stripe{}.histogram)+unsafe.Offsetof(liveHistogram{}.zero), uintptr(3*cacheLine))
 	require.LessOrEqual(t, unsafe.Offsetof(shard{}.next)+unsafe.Sizeof(shard{}.next), uintptr(cacheLine))
 	require.EqualValues(t, 2*cacheLine, unsafe.Sizeof(record{}))
 	require.EqualValues(t, cacheLine, unsafe.Offsetof(record{}.covered), "start and end write what is before")

@@ -3,8 +3,6 @@ package otelprof
 import (
 	"context"
 	rtrace "runtime/trace"
-	"time"
-	"unsafe"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
@@ -67,7 +65,9 @@ func (p *Profiler) OnEnd(s sdktrace.ReadOnlySpan) {
 		return
 	}
 	var e endedSpan
-	p.read(s, &e)
+	if p.fast == nil || !p.fast.end(s, &e) {
+		e.read(s, p.config.callSite != CallSiteOff)
+	}
 	if p.direct {
 		p.count(s, &e)
 	} else {
@@ -76,33 +76,10 @@ func (p *Profiler) OnEnd(s sdktrace.ReadOnlySpan) {
 	done = true
 }
 
-// read reads what the profiler needs of an ended span.
-func (p *Profiler) read(s sdktrace.ReadOnlySpan, e *endedSpan) {
-	if p.fast != nil {
-		if span := p.fast.snapshot(s); span != nil {
-			p.fast.end(span, e)
-			e.Start, e.Duration = p.times(span)
-			return
-		}
-	}
-	var start time.Time
-	start, e.Duration = e.read(s, p.config.callSite != CallSiteOff)
-	e.Start = p.agg.Moment(start)
-}
-
-// times returns when an ended span started, and its duration in ns.
-func (p *Profiler) times(span unsafe.Pointer) (start, duration int64) {
-	if begin, finish, ok := p.fast.readings(span); ok {
-		return begin + p.zero, finish - begin
-	}
-	begin, finish := p.fast.timesOf(span)
-	return p.agg.Moment(begin), int64(finish.Sub(begin))
-}
-
 // end closes what OnStart opened.
 func (p *Profiler) end(s sdktrace.ReadOnlySpan, e *endedSpan, discard bool) {
 	e.identify(s)
-	e.Exemplar, e.Discard = e.Span, discard
+	e.Exemplar, e.Start, e.Discard = e.Span, p.agg.Moment(e.start), discard
 	e.Label = p.label(s, e)
 	e.Unstarted = p.neverOff() || p.sawStart(e.Start)
 	if a := p.adoption(&e.Trace); a != nil {
@@ -114,6 +91,7 @@ func (p *Profiler) end(s sdktrace.ReadOnlySpan, e *endedSpan, discard bool) {
 
 // count counts a span of which the start was not looked at. Its ids are read only where they are needed.
 func (p *Profiler) count(s sdktrace.ReadOnlySpan, e *endedSpan) {
+	e.Start = p.agg.Moment(e.start)
 	e.Unstarted = p.neverOff() || p.sawStart(e.Start)
 	if !e.Unstarted {
 		return // it started while the profiler was off
@@ -148,8 +126,8 @@ func (p *Profiler) countAtOnce(s sdktrace.ReadOnlySpan) bool {
 	if label == nil {
 		return false
 	}
-	start, duration := p.times(span)
-	return p.agg.RecordPlain(label, start, duration)
+	start := f.startOf(span)
+	return p.agg.RecordPlain(label, p.agg.Moment(start), int64(f.endOf(span).Sub(start)))
 }
 
 // describe names an open span for a snapshot, see core.Config.

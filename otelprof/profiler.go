@@ -15,28 +15,24 @@ import (
 
 // Profiler profiles spans and blocks. Make one with [New]; it is ready at once and needs no closing.
 type Profiler struct {
-	// What every span reads comes first, to be in one cache line.
-	fast *fastAccess // nil: by the accessors
-	agg  *core.Aggregator
-	// zero is the moment at which the monotonic clock read 0.
-	zero   int64
+	config config
+	agg    *core.Aggregator
 	finder *callsite.Finder // nil: call sites are not looked for
+	labels labelCache
+	fast   *fastAccess // nil: by the accessors
 	// direct: neither self times nor the tree nor call sites are wanted, so that starts need not be seen.
 	direct bool
 	// atOnce: moreover nothing of a span has to be asked of the user, and it can be read directly.
 	atOnce bool
 
 	off       atomic.Bool
-	stopped   atomic.Bool
 	offPeriod atomic.Pointer[offPeriod]
+	stopped   atomic.Bool
 	// contexts: Block.Context was called, so that a parent may be a block.
 	contexts atomic.Bool
 	// adopted are the traces whose root span started in a block outside of any trace.
-	adoptedCount atomic.Int64
 	adopted      sync.Map // core.TraceID → *adoption
-
-	config config
-	labels labelCache
+	adoptedCount atomic.Int64
 }
 
 // New returns a Profiler. Settings come from the options, then the OTELPROF_* environment, then the configuration file,
@@ -69,14 +65,10 @@ func fromConfig(c config) (*Profiler, error) {
 		Describe:       p.describe,
 		Disabled:       func(track string) bool { return !c.trackEnabled(track) },
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		p.SetEnabled(c.enabled)
 	}
-	if p.fast != nil {
-		p.zero = p.fast.clock.zero(p.agg)
-	}
-	p.SetEnabled(c.enabled)
-	return p, nil
+	return p, err
 }
 
 // Name returns the profiler's name.
