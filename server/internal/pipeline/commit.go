@@ -52,9 +52,14 @@ const (
 // commit tries until the segment is committed, and reports false if the context ended first.
 func (p *Pipeline) commit(ctx context.Context, w *writer, g *segment) bool {
 	w.list(g)
+	filled := false
 	for wait := firstWait; ; wait = min(2*wait, longWait) {
-		err := w.fill()
-		if err == nil {
+		var err error
+		if !filled {
+			err = w.fill()
+			filled = err == nil
+		}
+		if filled {
 			err = p.tryCommit(ctx, func() error { return p.config.Store.Commit(ctx, &w.segment) })
 		}
 		if err == nil {

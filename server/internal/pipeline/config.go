@@ -30,8 +30,9 @@ type Config struct {
 	// Remember is for how many filed spans duplicates that come late are recognised: 8 bytes each.
 	Remember int
 
-	// SegmentSpans, SegmentBytes, SegmentAge and SegmentMinutes are when a segment is committed: so many spans, so large as they
-	// were received, so old, or with spans that ended in more different minutes. A trace so large is filed in parts.
+	// SegmentSpans, SegmentBytes, SegmentAge and SegmentMinutes are when a segment is committed: so many spans, so many bytes as
+	// they were received, so old, or with spans that ended in more different minutes. A trace with so many bytes is filed in
+	// parts. If only statistics are kept, the bytes do not matter.
 	SegmentSpans   int
 	SegmentBytes   int64
 	SegmentAge     time.Duration
@@ -73,7 +74,7 @@ func DefaultConfig() Config {
 	return Config{
 		TraceGrace: 2 * time.Second, TraceIdle: 10 * time.Second, TraceAge: time.Minute, TraceSpans: 100_000,
 		MaxSkew: time.Second, Remember: 1 << 20,
-		SegmentSpans: 32 << 10, SegmentBytes: 32 << 20, SegmentAge: time.Minute, SegmentMinutes: 256, Memory: 256 << 20,
+		SegmentSpans: 32 << 10, SegmentBytes: 64 << 20, SegmentAge: time.Minute, SegmentMinutes: 256, Memory: 256 << 20,
 		MaxSites: 16384, MaxNodes: 65536, MaxDepth: 256,
 		MaxFuture: 24 * time.Hour, Limits: otlp.DefaultLimits(),
 	}

@@ -19,8 +19,8 @@ type Counters struct {
 	// Orphans how many had no parent where they said, Cycles how many were their own ancestors. Moved is how many had
 	// times of a clock that was off, Backward how many ended before they started.
 	Duplicates, Late, Orphans, Cycles, Moved, Backward uint64
-	// Oversized is how many parts of traces were filed because they had too many spans or bytes, Hurried how many because memory was
-	// short.
+	// Oversized is how many parts of traces were filed because they had too many spans or bytes, Hurried how many because
+	// memory was short.
 	Oversized, Hurried uint64
 	// Profiles is how many profiles came as spans, ProfilesFailed how many of them could not be read.
 	Profiles, ProfilesFailed uint64

@@ -145,7 +145,9 @@ func (p *Pipeline) stalled() bool {
 
 // isLarge reports whether the segment has enough in it to be committed.
 func (g *segment) isLarge(c *Config) bool {
-	return g.spans >= c.SegmentSpans || g.raw >= c.SegmentBytes || len(g.tally.minutes)+len(g.withheld.minutes) >= c.SegmentMinutes || g.importedSize >= maxImported/2*c.MaxNodes
+	minutes := len(g.tally.minutes) + len(g.withheld.minutes)
+	return g.spans >= c.SegmentSpans || g.raw >= c.SegmentBytes || minutes >= c.SegmentMinutes ||
+		g.importedSize >= maxImported/2*c.MaxNodes
 }
 
 // relieve files traces before their time, those that have waited longest first, if memory is short.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/memory"
 )
 
 func TestTracesAreFiledEarlyWhenMemoryIsShort(t *testing.T) {
@@ -130,6 +131,19 @@ func TestTraceWithTooManyBytesIsFiledInParts(t *testing.T) {
 			require.Less(t, size, 40_000)
 		}
 	})
+}
+
+// With statistics alone no bytes are kept, so that they are no reason to take a trace apart.
+func TestBytesDoNotMatterForStatistics(t *testing.T) {
+	p, err := Open(t.Context(), Config{Store: memory.New(memory.Options{}), StatisticsOnly: true, SegmentBytes: 20_000})
+	require.NoError(t, err)
+	_, err = p.Ingest(t.Context(), requestOf(newFacts(1).shaped(2000, func(int, *fact) {})))
+	require.NoError(t, err)
+	require.NoError(t, p.Close(t.Context()))
+	n := p.Counters()
+	require.EqualValues(t, 2000, n.Filed)
+	require.EqualValues(t, 1, n.Traces)
+	require.Zero(t, n.Oversized)
 }
 
 func TestTraceOverManyMinutes(t *testing.T) {

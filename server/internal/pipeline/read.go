@@ -16,8 +16,8 @@ type reader struct {
 	checker otlp.Checker
 	walker  otlp.Walker
 
-	// request is what to keep: not always what was received, and not longer than it is read. spans are those of it that are to be counted, with the
-	// ids of their traces; all is how many it has, with those that are not.
+	// request is what to keep: not always what was received, and there only while it is read. spans are those of it that are
+	// to be counted, with the ids of their traces; all is how many it has, with those that are not.
 	request []byte
 	spans   []span
 	traces  []core.TraceID

@@ -126,7 +126,7 @@ func (t *trace) part(from, to int) *trace {
 	part := &trace{id: t.id, n: to - from, spans: slices.Clone(t.spans[from:to]), born: t.born, touched: t.touched}
 	for i := range part.spans {
 		part.bytes += part.spans[i].cost()
-		part.raw += int64(part.spans[i].size)
+		part.raw += part.spans[i].kept()
 	}
 	return part
 }

@@ -45,7 +45,7 @@ func (sh *shard) add(id core.TraceID, spans []span, now time.Duration, c *Config
 	}
 	for i := range spans {
 		t.bytes += spans[i].cost()
-		t.raw += int64(spans[i].size)
+		t.raw += spans[i].kept()
 		if spans[i].parent == (core.SpanID{}) {
 			t.rooted = true
 		}

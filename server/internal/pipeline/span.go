@@ -49,6 +49,14 @@ func (s *span) cost() int64 {
 	return spanSize + int64(s.size)*s.request.packed/max(s.request.size, 1)
 }
 
+// kept is how many bytes are kept of it, as they were received.
+func (s *span) kept() int64 {
+	if s.request == nil {
+		return 0
+	}
+	return int64(s.size)
+}
+
 // raw is where its bytes are.
 func (s *span) raw(trace core.TraceID) rawSpan {
 	return rawSpan{trace, s.origin, s.request, s.from, s.size}

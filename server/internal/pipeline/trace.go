@@ -14,7 +14,7 @@ type trace struct {
 	n           int
 	first, last *piece
 	spans       []span
-	// bytes is what the spans count for in Config.Memory, raw how large they are as they were received.
+	// bytes is what the spans count for in Config.Memory, raw how many bytes are kept of them, as they were received.
 	bytes, raw int64
 	// born is when the first span came, touched when the last one came that prolonged the time to wait.
 	born, touched time.Duration

@@ -16,6 +16,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/query"
 	"github.com/stichotrope/stichotrope-go/server/internal/query/querytest"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/storetest"
 )
 
 func TestTracesAgainstTheSpans(t *testing.T) {
@@ -115,19 +116,6 @@ func TestOddTraces(t *testing.T) {
 	require.Equal(t, query.NotFound, asked.Kind)
 }
 
-// patience is a context that ends when it was asked so often.
-type patience struct {
-	context.Context
-	left int
-}
-
-func (p *patience) Err() error {
-	if p.left--; p.left < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 // TestLongTraceIsGivenUp decodes a trace in several parts, and stops between them when nobody waits for it any more.
 func TestLongTraceIsGivenUp(t *testing.T) {
 	const n = 10_000
@@ -139,7 +127,7 @@ func TestLongTraceIsGivenUp(t *testing.T) {
 	}
 	e := engine(querytest.New(spans))
 	const asked = 1000
-	all := &patience{t.Context(), asked}
+	all := &storetest.Patience{Context: t.Context(), Left: asked}
 	got, err := e.Trace(all, id, store.Range{})
 	require.NoError(t, err)
 	require.Len(t, got.Spans, n)
@@ -148,9 +136,9 @@ func TestLongTraceIsGivenUp(t *testing.T) {
 		require.Equal(t, querytest.SpanID(uint64(i+1)), core.SpanID(got.Spans[i].SpanID()))
 		require.Zero(t, got.Spans[i].Origin)
 	}
-	require.GreaterOrEqual(t, asked-all.left, 3)
-	for left := range asked - all.left {
-		_, err := e.Trace(&patience{t.Context(), left}, id, store.Range{})
+	require.GreaterOrEqual(t, asked-all.Left, 3)
+	for left := range asked - all.Left {
+		_, err := e.Trace(&storetest.Patience{Context: t.Context(), Left: left}, id, store.Range{})
 		require.ErrorIs(t, err, context.Canceled, "asked %d times", left)
 	}
 }

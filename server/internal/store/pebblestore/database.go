@@ -132,16 +132,17 @@ func (s *Store) write(f func() error) (err error) {
 	return f()
 }
 
-// closeTime is how long closing waits for what is in memory to be written in order. It is in the write-ahead log anyway.
+// closeTime is how long closing waits for what is in memory to be written in order, and for what is not needed any more to
+// be given back. What is in memory is in the write-ahead log anyway.
 const closeTime = 10 * time.Second
 
-// dropConsumed has Pebble give back the room of entries of the log that are consumed: it does so by itself, but not before there are
-// some more tables to rewrite at once.
-func (s *Store) dropConsumed(patience time.Duration) {
+// dropConsumed has Pebble give back the room of entries of the log that are consumed: it does so by itself, but not before
+// there are some more tables to rewrite at once.
+func (s *Store) dropConsumed(deadline time.Time) {
 	if s.log.consumed.Load() < minConsumed {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	if err := s.write(func() error { return s.db.Compact(ctx, key(keyLog), key(keyLog+1), false) }); err != nil {
 		s.options.Logger.Warn("store: consumed entries of the log still take room on the disk", "error", err)

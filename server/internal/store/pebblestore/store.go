@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/klauspost/compress/zstd"
@@ -181,9 +182,10 @@ func (s *Store) Close() error {
 	s.disk.open.Store(false)
 	s.profiles.stop()
 	s.users.Wait()
+	deadline := time.Now().Add(closeTime)
 	flushed := s.flush(closeTime)
 	if flushed {
-		s.dropConsumed(closeTime)
+		s.dropConsumed(deadline)
 	}
 	err := s.closeDB()
 	if err == nil && flushed {

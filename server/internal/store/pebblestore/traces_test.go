@@ -11,19 +11,6 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/store/storetest"
 )
 
-// patience is a context that ends when it was asked so often.
-type patience struct {
-	context.Context
-	left int
-}
-
-func (p *patience) Err() error {
-	if p.left--; p.left < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 // TestLongTraceIsGivenUp stops in the middle of a trace when nobody waits for it any more.
 func TestLongTraceIsGivenUp(t *testing.T) {
 	m := storetest.NewGenerator(1).Segment(1)
@@ -35,13 +22,13 @@ func TestLongTraceIsGivenUp(t *testing.T) {
 	require.NoError(t, s.Commit(background, &m.Segment))
 
 	const asked = 100
-	all := &patience{background, asked}
+	all := &storetest.Patience{Context: background, Left: asked}
 	found, err := s.Traces(all, []core.TraceID{long.ID}, store.Range{})
 	require.NoError(t, err)
 	require.Len(t, found.Traces[0].Spans, len(long.Spans))
-	require.GreaterOrEqual(t, asked-all.left, 4)
-	for left := range asked - all.left {
-		_, err := s.Traces(&patience{background, left}, []core.TraceID{long.ID}, store.Range{})
+	require.GreaterOrEqual(t, asked-all.Left, 4)
+	for left := range asked - all.Left {
+		_, err := s.Traces(&storetest.Patience{Context: background, Left: left}, []core.TraceID{long.ID}, store.Range{})
 		require.ErrorIs(t, err, context.Canceled, "asked %d times", left)
 	}
 	require.NoError(t, s.Close())
