@@ -99,16 +99,39 @@ func (p *Pipeline) spansLeft() (n int) {
 	return n
 }
 
-// fileDue files the traces that are full, and those with and without a root that were not touched since.
+// slice is how much of the time that traces have waited is filed at once.
+const slice = 10 * time.Millisecond
+
+// fileDue files the traces that are full, and those with and without a root that were not touched since. Those of all shards
+// are filed in the order of time, by slices: so a request, which is unpacked for each segment that has spans of it, has them
+// in few.
 func (p *Pipeline) fileDue(rooted, rootless time.Duration) {
-	for i := range p.shards {
-		for more := true; more; {
-			_, more = p.fileSome(&p.shards[i], rooted, rootless)
+	for early := anyAge; early > 0; {
+		early = max(p.overdue(rooted, rootless)-slice, 0)
+		var filed uint64
+		for i := range p.shards {
+			for more := true; more; {
+				var n uint64
+				n, more = p.fileSome(&p.shards[i], rooted-early, rootless-early)
+				filed += n
+			}
+		}
+		if filed == 0 {
+			break // none is due, or the store cannot take more now
 		}
 	}
 	p.cut.Lock()
 	p.closeIfDue()
 	p.cut.Unlock()
+}
+
+// overdue is for how long the trace that has waited longest is due, with and without a root; not above 0 if none is.
+func (p *Pipeline) overdue(rooted, rootless time.Duration) time.Duration {
+	longest := time.Duration(0)
+	for i := range p.shards {
+		longest = max(longest, p.shards[i].overdue(rooted, rootless))
+	}
+	return longest
 }
 
 // fileSome files due traces of a shard. It returns how many, and whether there may be more that can be filed now.

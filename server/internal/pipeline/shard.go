@@ -136,6 +136,19 @@ func (sh *shard) oldest() (touched time.Duration, ok bool) {
 	return touched, ok
 }
 
+// overdue is for how long the trace is due that has waited longest, or 0; a full one is not looked at.
+func (sh *shard) overdue(rooted, rootless time.Duration) (longest time.Duration) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if t := sh.rooted.first; t != nil {
+		longest = max(longest, rooted-t.touched)
+	}
+	if t := sh.rootless.first; t != nil {
+		longest = max(longest, rootless-t.touched)
+	}
+	return longest
+}
+
 // all yields every pending trace. The caller holds the lock.
 func (sh *shard) all(yield func(*trace) bool) {
 	for _, list := range []*traceList{&sh.full, &sh.rooted, &sh.rootless} {
