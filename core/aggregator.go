@@ -27,9 +27,10 @@ type Config struct {
 	// all are on.
 	Disabled func(track string) bool
 	// Describe returns what is known of an open span from the Ref given to Open: its present label and its start
-	// in ns since the Unix epoch, math.MinInt64 if unknown. It is called without any lock. Nil, or a nil label,
-	// leaves the span unnamed while it is open: its path counts as that of its parent. A span with an unknown start
-	// counts as started with its parent if that ended before it, so that the parent's self time can only rise later.
+	// in ns since the Unix epoch, math.MinInt64 if unknown. It is called without any lock, by several goroutines at
+	// once, and must not panic. Nil, or a nil label, leaves the span unnamed while it is open: its path counts as that of
+	// its parent. A span with an unknown start counts as started with its parent if that ended before it, so that the
+	// parent's self time can only rise later.
 	Describe func(ref any) (label *Label, start int64)
 }
 

@@ -32,6 +32,10 @@ func (w *worker) step() {
 		w.end(w.r.IntN(len(w.open)))
 		return
 	}
+	w.begin()
+}
+
+func (w *worker) begin() {
 	w.ids++
 	o := Opening{Trace: w.trace}
 	binary.BigEndian.PutUint64(o.Trace[8:], w.ids)
@@ -68,8 +72,9 @@ type description struct {
 	begin int64
 }
 
-// runWorkers runs workers to their ends, and meanwhile other in a loop, at least once.
-func runWorkers(t *testing.T, limits Limits, steps int, other func(a *Aggregator)) (*Aggregator, *oracle) {
+// runWorkers runs workers to their ends, and meanwhile other in a loop, at least once before the last spans end. Each begins
+// with so many open spans.
+func runWorkers(t *testing.T, limits Limits, open, steps int, other func(a *Aggregator)) (*Aggregator, *oracle) {
 	var a *Aggregator
 	a, err := New(Config{Limits: limits, SelfHistograms: true, Describe: func(ref any) (*Label, int64) {
 		d := ref.(description)
@@ -77,9 +82,13 @@ func runWorkers(t *testing.T, limits Limits, steps int, other func(a *Aggregator
 	}})
 	require.NoError(t, err)
 	workers := make([]*worker, 8)
-	var busy, watch sync.WaitGroup
-	done := make(chan struct{})
+	var opened, busy, watch sync.WaitGroup
+	seen, done := make(chan struct{}), make(chan struct{})
+	opened.Add(len(workers))
 	watch.Go(func() {
+		opened.Wait()
+		other(a)
+		close(seen)
 		for {
 			other(a)
 			select {
@@ -92,9 +101,14 @@ func runWorkers(t *testing.T, limits Limits, steps int, other func(a *Aggregator
 	for i := range workers {
 		workers[i] = newWorker(a, i)
 		busy.Go(func() {
+			for range open {
+				workers[i].begin()
+			}
+			opened.Done()
 			for range steps {
 				workers[i].step()
 			}
+			<-seen
 			for len(workers[i].open) > 0 {
 				workers[i].end(len(workers[i].open) - 1)
 			}
@@ -115,7 +129,7 @@ func runWorkers(t *testing.T, limits Limits, steps int, other func(a *Aggregator
 // Snapshots that are taken all the time see counts that never go down, and leave everything exact, tree and all.
 func TestSnapshotsWhileRecordingConcurrentSafe(t *testing.T) {
 	var last *Snapshot
-	a, want := runWorkers(t, Limits{}, 250, func(a *Aggregator) {
+	a, want := runWorkers(t, Limits{}, 0, 250, func(a *Aggregator) {
 		s := a.Snapshot()
 		checkInvariants(t, s)
 		checkSums(t, s)
@@ -134,17 +148,26 @@ func TestSnapshotsWhileRecordingConcurrentSafe(t *testing.T) {
 
 // Every observation is in exactly one of the snapshots taken.
 func TestTakesWhileRecordingConcurrentSafe(t *testing.T) {
-	for name, limits := range map[string]Limits{
-		"default":  DefaultLimits(),
-		"settling": limitsWith(func(l *Limits) { l.MaxPending = 2 }),
+	for name, with := range map[string]struct {
+		limits Limits
+		open   int
+	}{
+		"default":  {DefaultLimits(), 0},
+		"settling": {limitsWith(func(l *Limits) { l.MaxPending = 2 }), 0},
+		// So many that several goroutines copy them.
+		"many open spans": {DefaultLimits(), openPerCopy / 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sum := &Snapshot{}
-			a, want := runWorkers(t, limits, 250, func(a *Aggregator) {
+			sum, most := &Snapshot{}, int64(0)
+			a, want := runWorkers(t, with.limits, with.open, 250, func(a *Aggregator) {
 				s := a.Take()
 				checkInvariants(t, s)
+				most = max(most, s.Total().Active)
 				sum = Merge(sum, s)
 			})
+			if with.open > 0 {
+				require.Greater(t, most, int64(openPerCopy))
+			}
 			sum = Merge(sum, a.Take())
 			require.Zero(t, a.Snapshot().Counters.Spans)
 			got := flat(sum).used()
@@ -163,7 +186,7 @@ func TestTakesWhileRecordingConcurrentSafe(t *testing.T) {
 // Settling changes paths, and no block.
 func TestSettlingConcurrentSafe(t *testing.T) {
 	limits := limitsWith(func(l *Limits) { l.MaxPending = 2 })
-	a, want := runWorkers(t, limits, 250, func(a *Aggregator) { checkInvariants(t, a.Snapshot()) })
+	a, want := runWorkers(t, limits, 0, 250, func(a *Aggregator) { checkInvariants(t, a.Snapshot()) })
 	s := a.Snapshot()
 	checkSums(t, s)
 	require.Positive(t, s.Counters.Settled)
@@ -174,7 +197,7 @@ func TestSettlingConcurrentSafe(t *testing.T) {
 func TestClearWhileRecordingConcurrentSafe(t *testing.T) {
 	limits := limitsWith(func(l *Limits) { l.MaxPending, l.MaxActive, l.MaxSites = 4, 100, 4 })
 	n := 0
-	a, _ := runWorkers(t, limits, 250, func(a *Aggregator) {
+	a, _ := runWorkers(t, limits, 0, 250, func(a *Aggregator) {
 		switch n++; n % 5 {
 		case 0:
 			a.Clear()

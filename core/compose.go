@@ -71,11 +71,13 @@ func (c *capture) blocks(s *Snapshot) {
 	for i := range s.Nodes {
 		use(order.sites[s.Nodes[i].Block])
 	}
-	for key := range c.pending {
-		use(key)
-	}
-	for key := range c.active {
-		use(key)
+	for i := range c.live {
+		for key := range c.live[i].pending {
+			use(key)
+		}
+		for key := range c.live[i].active {
+			use(key)
+		}
 	}
 	n := 0
 	for _, used := range at {
@@ -97,16 +99,20 @@ func (c *capture) blocks(s *Snapshot) {
 		*b = int(at[*b]) - 1
 		sums[*b].add(&s.Nodes[i].Stats)
 	}
-	for key, p := range c.pending {
-		b := at[key.rank] - 1
-		stats := p.stats(false)
-		sums[b].add(&stats)
-		s.Blocks[b].Pending = int64(stats.Count)
+	for i := range c.live {
+		for key, p := range c.live[i].pending {
+			b := at[key.rank] - 1
+			stats := p.stats(false)
+			sums[b].add(&stats)
+			s.Blocks[b].Pending += int64(stats.Count)
+		}
 	}
 	for i := range sums {
 		sums[i].finish()
 	}
-	for key, open := range c.active {
-		s.Blocks[at[key.rank]-1].Stats.Active = open
+	for i := range c.live {
+		for key, open := range c.live[i].active {
+			s.Blocks[at[key.rank]-1].Stats.Active += open
+		}
 	}
 }
