@@ -16,15 +16,24 @@ func (l *Live) Traces(ctx context.Context, ids []core.TraceID, within store.Rang
 		wanted[id] = struct{}{}
 	}
 	var spans []rawSpan
-	committed, release := l.read(func(segments []*segment) {
-		l.p.each(segments, func(t *trace) {
-			if _, ok := wanted[t.id]; !ok || !t.overlaps(within) {
-				return
-			}
+	add := func(t *trace) {
+		if t.overlaps(within) {
 			for s := range t.all {
 				spans = append(spans, s.raw(t.id))
 			}
-		})
+		}
+	}
+	committed, release := l.read(func(segments []*segment) {
+		for _, g := range segments {
+			for _, t := range g.traces {
+				if _, ok := wanted[t.id]; ok {
+					add(t)
+				}
+			}
+		}
+		for id := range wanted {
+			l.p.shard(&id).find(&id, add)
+		}
 	})
 	defer release()
 	found, err := committed.Traces(ctx, ids, within)
@@ -94,50 +103,4 @@ func merge(found *store.Found, ids []core.TraceID, live map[core.TraceID][]liveS
 		}
 	}
 	return out
-}
-
-// Search implements store.Reader.
-func (l *Live) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
-	var candidates []rawSpan
-	committed, release := l.read(func(segments []*segment) {
-		l.p.each(segments, func(t *trace) {
-			for s := range t.all {
-				if s.mayMatch(q) {
-					candidates = append(candidates, s.raw(t.id))
-				}
-			}
-		})
-	})
-	defer release()
-	matcher, hits := store.NewMatcher(q), store.NewHits(q.Limit)
-	err := eachRaw(candidates, func(i int, raw []byte) error {
-		c := &candidates[i]
-		if start, ok := matcher.Match(&c.origin.Origin, raw); ok {
-			hits.Add(c.trace, start)
-		}
-		return ctx.Err()
-	})
-	if err != nil {
-		return nil, err
-	}
-	stored, err := committed.Search(ctx, hits.Narrowed(q))
-	if err != nil {
-		return nil, err
-	}
-	for _, h := range stored {
-		hits.Add(h.Trace, h.Start)
-	}
-	return hits.All(), nil
-}
-
-// mayMatch is false for spans that cannot be what the query looks for, by what is at hand.
-func (s *span) mayMatch(q *store.Query) bool {
-	if s.request == nil {
-		return false
-	}
-	if !s.site.overflow && (q.Service != "" && s.site.Service != q.Service || q.Operation != "" && s.site.Name != q.Operation ||
-		q.Kind != core.KindUnspecified && s.site.Kind != q.Kind) {
-		return false
-	}
-	return q.Start.Contains(s.start)
 }

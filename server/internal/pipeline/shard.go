@@ -149,10 +149,24 @@ func (sh *shard) overdue(rooted, rootless time.Duration) (longest time.Duration)
 	return longest
 }
 
-// all yields every pending trace. The caller holds the lock.
+// find calls f for what is pending of a trace.
+func (sh *shard) find(id *core.TraceID, f func(*trace)) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for t := sh.full.first; t != nil; t = t.after {
+		if t.id == *id {
+			f(t)
+		}
+	}
+	if t := sh.traces[*id]; t != nil {
+		f(t)
+	}
+}
+
+// all yields every pending trace, of each kind those first that were touched last. The caller holds the lock.
 func (sh *shard) all(yield func(*trace) bool) {
 	for _, list := range []*traceList{&sh.full, &sh.rooted, &sh.rootless} {
-		for t := list.first; t != nil; t = t.after {
+		for t := list.last; t != nil; t = t.before {
 			if !yield(t) {
 				return
 			}
