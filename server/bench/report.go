@@ -108,7 +108,8 @@ func (r *report) besideOthers() string {
 	}
 	var b strings.Builder
 	b.WriteString("\n## Beside other servers\n\nThe same requests from the same sender, one server after the other in the order of the table, CPU time and memory measured\n" +
-		"alike. The last column is the CPU time as a multiple of otelprof's with the store that does the comparable job.\n\n")
+		"alike, garbage collected as each does by itself unless GOGC is set. The last column is the CPU time as a multiple of otelprof's\n" +
+		"with the store that does the comparable job.\n\n")
 	for _, p := range peers {
 		fmt.Fprintf(&b, "- **%s** (`%s` %s)\n  %s\n", p.name, p.module, p.version(), p.does)
 	}
