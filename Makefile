@@ -47,7 +47,7 @@ race: ## all tests of all modules with the race detector, those named Concurrent
 bench: ## what the library costs beside its peers, measured on this machine, into BENCHMARKS.md
 	$(GO) run ./bench
 
-bench-server: ## what the server costs, measured on this machine, into server/BENCHMARKS.md
+bench-server: ## what the server costs, beside those peers that bin has, measured on this machine, into server/BENCHMARKS.md
 	$(GO) run ./server/bench
 
 fuzz: ## every fuzz target of every module for FUZZTIME (20s) each
@@ -87,11 +87,11 @@ setup: ## install what the tests need besides Go (Debian, as root): gcc, a brows
 	npm ci --prefix server/web
 	npm ci --ignore-scripts --prefix server/blackbox/jsclient
 
-# Peers of the integration tests. Once built they are kept until another version is pinned, and -trimpath makes the
+# Peers of the integration tests and of the benchmark. Once built they are kept until another version is pinned, and -trimpath makes the
 # compiler's cache of use to every folder that the repository lies in.
-jaeger: bin/jaeger ## build the Jaeger that integration tests run, into bin; takes minutes once
+jaeger: bin/jaeger ## build the Jaeger that integration tests and bench-server run, into bin; takes minutes once
 
-collector: bin/collector ## build the OpenTelemetry Collector that integration tests run, into bin
+collector: bin/collector ## build the OpenTelemetry Collector that integration tests and bench-server run, into bin
 
 telemetrygen: bin/telemetrygen ## build the Collector's generator of telemetry that a test runs, into bin
 

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ingest measures what a million spans cost, for each store and protocol.
+// ingest measures what a million spans cost, for each protocol and server.
 func (b *bench) ingest(ctx context.Context) error {
 	b.say("encoding %d spans", b.spans)
 	l, err := newGenerator().next(b.spans)
@@ -17,18 +17,17 @@ func (b *bench) ingest(ctx context.Context) error {
 		return err
 	}
 	b.report.load = l
-	stores := []string{"none", "memory", "pebble"}
-	if os.Getenv(engineVariable) != "" {
-		stores = append(stores, "clickhouse")
-	}
-	for _, store := range stores {
-		for _, protocol := range []string{"gRPC", "HTTP"} {
-			if !b.only.MatchString(store + " over " + protocol) {
+	subjects := b.subjects()
+	for _, protocol := range []string{"gRPC", "HTTP"} {
+		for _, s := range subjects {
+			name := s.name + " over " + protocol
+			if !b.only.MatchString(name) {
 				continue
 			}
-			row, err := b.ingestRow(ctx, l, store, protocol)
+			b.say("%s", name)
+			row, err := s.measure(ctx, l, protocol)
 			if err != nil {
-				return fmt.Errorf("store %s over %s: %w", store, protocol, err)
+				return fmt.Errorf("%s: %w", name, err)
 			}
 			b.report.ingest = append(b.report.ingest, row)
 		}
@@ -36,9 +35,43 @@ func (b *bench) ingest(ctx context.Context) error {
 	return nil
 }
 
+// stores are those of our server, in the order of the report.
+var stores = []string{"none", "memory", "pebble", "clickhouse"}
+
+// subject is a server that is measured.
+type subject struct {
+	name    string
+	measure func(ctx context.Context, l load, protocol string) (ingestRow, error)
+}
+
+// subjects returns our server with each store, and each peer right after the store that it is compared with: so both find
+// the machine in about the same state.
+func (b *bench) subjects() []subject {
+	var list []subject
+	peers := b.peers()
+	for _, store := range stores {
+		if store == "clickhouse" && os.Getenv(engineVariable) == "" {
+			continue
+		}
+		list = append(list, subject{store, func(ctx context.Context, l load, protocol string) (ingestRow, error) {
+			return b.ingestRow(ctx, l, store, protocol)
+		}})
+		for _, p := range peers {
+			if p.beside[0] == store {
+				list = append(list, subject{p.name, func(ctx context.Context, l load, protocol string) (ingestRow, error) {
+					return b.peerRow(ctx, l, p, protocol)
+				}})
+			}
+		}
+	}
+	return list
+}
+
 // ingestRow is the cost of one configuration.
 type ingestRow struct {
-	store, protocol string
+	store    string // of our server
+	peer     *peer  // or the other server that this is
+	protocol string
 	// cpu is the server's, from its start to its end, per million spans.
 	cpu     time.Duration
 	rate    float64 // spans a second, while it was being sent to
@@ -46,9 +79,14 @@ type ingestRow struct {
 	perSpan float64 // bytes on disk
 }
 
+// ended takes the CPU time of a process that has ended, and how long sending took.
+func (row *ingestRow) ended(p *process, l load, took time.Duration) {
+	row.cpu = time.Duration(float64(p.cpu()) * 1e6 / float64(l.spans))
+	row.rate = float64(l.spans) / took.Seconds()
+}
+
 func (b *bench) ingestRow(ctx context.Context, l load, store, protocol string) (row ingestRow, err error) {
 	row = ingestRow{store: store, protocol: protocol}
-	b.say("%s over %s", store, protocol)
 	data := filepath.Join(b.scratch, store+protocol)
 	defer os.RemoveAll(data)
 	var e *engine
@@ -79,8 +117,7 @@ func (b *bench) ingestRow(ctx context.Context, l load, store, protocol string) (
 	if err = errors.Join(err, written(), p.stop()); err != nil {
 		return row, err
 	}
-	row.cpu = time.Duration(float64(p.cpu()) * 1e6 / float64(l.spans))
-	row.rate = float64(l.spans) / took.Seconds()
+	row.ended(p, l, took)
 	if store == "pebble" {
 		size, err := diskUsage(data)
 		if err != nil {

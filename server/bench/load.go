@@ -26,6 +26,7 @@ type load struct {
 	requests [][]byte
 	counts   []int // spans of each
 	spans    int
+	traces   int // that were begun
 	bytes    int // of the spans, without what is common to a request
 }
 
@@ -48,6 +49,7 @@ func newGenerator() *generator {
 func (g *generator) next(spans int) (load, error) {
 	var l load
 	for l.spans < spans {
+		l.traces++
 		for _, s := range g.demo.Trace(g.start) {
 			list := append(g.waiting[s.Service], s)
 			if len(list) == perRequest {
@@ -136,10 +138,10 @@ func overGRPC(address string) (send func(context.Context, []byte) error, stop fu
 	return func(ctx context.Context, request []byte) error {
 		var response []byte
 		err := conn.Invoke(ctx, "/opentelemetry.proto.collector.trace.v1.TraceService/Export", request, &response)
-		if err == nil && len(response) > 0 {
-			err = fmt.Errorf("partial success: %x", response)
+		if err != nil {
+			return err
 		}
-		return err
+		return accepted(response)
 	}, conn.Close, nil
 }
 
@@ -158,9 +160,24 @@ func overHTTP(address string) (send func(context.Context, []byte) error, stop fu
 		}
 		defer response.Body.Close()
 		body, err := io.ReadAll(response.Body)
-		if err == nil && (response.StatusCode != http.StatusOK || len(body) > 0) {
+		if err == nil && response.StatusCode != http.StatusOK {
 			err = fmt.Errorf("%s: %x", response.Status, body)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return accepted(body)
 	}, func() error { client.CloseIdleConnections(); return nil }, nil
+}
+
+// accepted fails if a response says that not everything was taken. A Collector answers with a partial success that is empty.
+func accepted(response []byte) error {
+	var r collectorpb.ExportTraceServiceResponse
+	if err := proto.Unmarshal(response, &r); err != nil {
+		return fmt.Errorf("the response: %w", err)
+	}
+	if p := r.GetPartialSuccess(); p.GetRejectedSpans() != 0 || p.GetErrorMessage() != "" {
+		return fmt.Errorf("%d spans were not taken: %s", p.GetRejectedSpans(), p.GetErrorMessage())
+	}
+	return nil
 }

@@ -3,6 +3,8 @@
 // repository, on a machine that does nothing else:
 //
 //	go run ./server/bench
+//
+// The Collector and Jaeger get the same load in the same run, where make collector jaeger has built them.
 package main
 
 import (
@@ -22,6 +24,8 @@ type options struct {
 	senders      int
 	out          string
 	binary       string
+	collector    string
+	jaeger       string
 	only         *regexp.Regexp
 	profile      time.Duration
 }
@@ -33,7 +37,9 @@ func main() {
 	flag.IntVar(&o.senders, "senders", 4, "how many requests are under way at once")
 	flag.StringVar(&o.out, "o", "server/BENCHMARKS.md", "write to this `file`, - for standard output")
 	flag.StringVar(&o.binary, "binary", "", "measure this `binary` instead of building one")
-	only := flag.String("only", "", "measure only the rows, such as \"pebble over gRPC\", \"steady\" and \"large\", that this `regexp` matches")
+	flag.StringVar(&o.collector, "collector", "bin/collector", "measure this `binary` of the OpenTelemetry Collector too, if it is there")
+	flag.StringVar(&o.jaeger, "jaeger", "bin/jaeger", "measure this `binary` of Jaeger too, if it is there")
+	only := flag.String("only", "", "measure only the rows, such as \"pebble over gRPC\", \"Jaeger\", \"steady\" and \"large\", that this `regexp` matches")
 	flag.DurationVar(&o.profile, "profile", 0, "write what the server's CPU did in the first `duration` of receiving to ROW.pprof, which costs a little itself")
 	flag.Parse()
 	var err error

@@ -25,41 +25,70 @@ func build(ctx context.Context, folder string) (string, error) {
 	return binary, cmd.Run()
 }
 
-// process is a running server.
+// process is a running server, ours or another.
 type process struct {
 	cmd              *exec.Cmd
-	grpc, http, page string // addresses
+	grpc, http, page string   // addresses
+	env              []string // beside that of this process
 	log              bytes.Buffer
 	started          time.Duration // from its start until it was ready
+	ended            chan struct{}
+	err              error // of the program, once ended is closed
 }
 
-// start runs the server on free ports and waits until it is ready.
-func (b *bench) start(ctx context.Context, store, data string, args ...string) (*process, error) {
+// newProcess returns one that is to run on free ports.
+func newProcess() (*process, error) {
 	ports, err := freePorts(3)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{grpc: ports[0], http: ports[1], page: ports[2]}
-	p.cmd = exec.CommandContext(ctx, b.binary, append([]string{
+	return &process{grpc: ports[0], http: ports[1], page: ports[2], ended: make(chan struct{})}, nil
+}
+
+// start runs the server on free ports and waits until it is ready.
+func (b *bench) start(ctx context.Context, store, data string, args ...string) (*process, error) {
+	p, err := newProcess()
+	if err != nil {
+		return nil, err
+	}
+	return p, p.run(ctx, p.answers, b.binary, append([]string{
 		"serve", "--store", store, "--data", data, "--otlp-grpc", p.grpc, "--otlp-http", p.http, "--http", p.page,
 		"--jaeger-grpc", "", "--jaeger-storage", "",
 	}, args...)...)
+}
+
+// run runs a program and waits until it is ready.
+func (p *process) run(ctx context.Context, ready func() bool, binary string, args ...string) error {
+	p.cmd = exec.CommandContext(ctx, binary, args...)
+	p.cmd.Env = append(os.Environ(), p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	began := time.Now()
 	if err := p.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.ended)
+	}()
 	for time.Since(began) < 2*time.Minute {
-		if response, err := http.Get("http://" + p.page + "/readyz"); err == nil {
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				p.started = time.Since(began)
-				return p, nil
-			}
+		if ready() {
+			p.started = time.Since(began)
+			return nil
 		}
-		time.Sleep(5 * time.Millisecond)
+		select {
+		case <-p.ended:
+			return fmt.Errorf("%s ended instead of being ready: %v: %s", binary, p.err, p.log.Bytes())
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
-	return nil, errors.Join(fmt.Errorf("the server is not ready: %s", p.log.Bytes()), p.stop())
+	err := p.stop()
+	return errors.Join(fmt.Errorf("%s is not ready: %s", binary, p.log.Bytes()), err)
+}
+
+// answers reports whether our own server is ready.
+func (p *process) answers() bool {
+	response, err := http.Get("http://" + p.page + "/readyz")
+	return err == nil && response.Body.Close() == nil && response.StatusCode == http.StatusOK
 }
 
 func freePorts(n int) ([]string, error) {
@@ -77,11 +106,12 @@ func freePorts(n int) ([]string, error) {
 
 // stop ends the process as a service manager does.
 func (p *process) stop() error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	if err := p.cmd.Wait(); err != nil {
-		return fmt.Errorf("%w: %s", err, p.log.Bytes())
+	<-p.ended
+	if p.err != nil {
+		return fmt.Errorf("%w: %s", p.err, p.log.Bytes())
 	}
 	return nil
 }

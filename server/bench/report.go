@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,7 +15,7 @@ type report struct {
 	args []string
 	load load
 
-	ingest []ingestRow
+	ingest []ingestRow // in the order in which they were measured
 	// steadyPeak is the memory, in bytes, at steadyReached spans a second.
 	steadyPeak, steadyReached float64
 
@@ -52,7 +54,7 @@ func (r *report) markdown() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", t.what, t.limit, t.measured, verdict)
 	}
 	fmt.Fprintf(&b, "\n## Receiving %d spans\n\n| store | protocol | CPU s per million spans | spans/s | peak memory, MiB | bytes on disk per span |\n|---|---|---:|---:|---:|---:|\n", r.load.spans)
-	for _, row := range r.ingest {
+	for _, row := range r.ours() {
 		disk := ""
 		if row.perSpan > 0 {
 			disk = fmt.Sprintf("%.1f", row.perSpan)
@@ -62,6 +64,7 @@ func (r *report) markdown() string {
 	if r.steadyPeak > 0 {
 		fmt.Fprintf(&b, "\nAt a steady rate of %.0fk spans a second, stored durably, the memory peaks at %.0f MiB.\n", r.steadyReached/1000, r.steadyPeak/(1<<20))
 	}
+	b.WriteString(r.besideOthers())
 	if len(r.queries) > 0 {
 		fmt.Fprintf(&b, "\n## Queries\n\nEach asked %d times, over HTTP, while nothing is received.", queryTimes)
 		if r.largeSpans > 0 {
@@ -76,6 +79,60 @@ func (r *report) markdown() string {
 	return b.String()
 }
 
+// ours returns the rows of our server, by store.
+func (r *report) ours() []ingestRow {
+	list := slices.DeleteFunc(slices.Clone(r.ingest), func(row ingestRow) bool { return row.peer != nil })
+	slices.SortStableFunc(list, func(a, b ingestRow) int {
+		return cmp.Compare(slices.Index(stores, a.store), slices.Index(stores, b.store))
+	})
+	return list
+}
+
+// besideOthers returns the section that compares, or nothing if no peer was measured.
+func (r *report) besideOthers() string {
+	var peers []*peer
+	var table strings.Builder
+	for _, row := range r.ingest {
+		name := "otelprof, " + row.store
+		if row.peer != nil {
+			name = row.peer.name
+			if !slices.Contains(peers, row.peer) {
+				peers = append(peers, row.peer)
+			}
+		}
+		fmt.Fprintf(&table, "| %s | %s | %.2f | %.0fk | %.0f | %s |\n",
+			name, row.protocol, row.cpu.Seconds(), row.rate/1000, row.peak/(1<<20), r.timesOurs(row))
+	}
+	if len(peers) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("\n## Beside other servers\n\nThe same requests from the same sender, one server after the other in the order of the table, CPU time and memory measured\n" +
+		"alike, garbage collected as each does by itself unless GOGC is set. The last column is the CPU time as a multiple of otelprof's\n" +
+		"with the store that does the comparable job.\n\n")
+	for _, p := range peers {
+		fmt.Fprintf(&b, "- **%s** (`%s` %s)\n  %s\n", p.name, p.module, p.version(), p.does)
+	}
+	b.WriteString("\n| server | protocol | CPU s per million spans | spans/s | peak memory, MiB | CPU time beside otelprof's |\n|---|---|---:|---:|---:|---:|\n")
+	return b.String() + table.String()
+}
+
+// timesOurs says how many times the CPU of ours a peer takes.
+func (r *report) timesOurs(row ingestRow) string {
+	var list []string
+	if row.peer == nil {
+		return ""
+	}
+	for _, store := range row.peer.beside {
+		for _, our := range r.ingest {
+			if our.store == store && our.protocol == row.protocol {
+				list = append(list, fmt.Sprintf("%.1f × %s", row.cpu.Seconds()/our.cpu.Seconds(), store))
+			}
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 func (r *report) bytesPerSpan() float64 { return float64(r.load.bytes) / float64(max(r.load.spans, 1)) }
@@ -85,7 +142,7 @@ func (r *report) targets() []target {
 	atMost := func(what string, limit, measured float64, format string) {
 		list = append(list, target{what, "≤ " + fmt.Sprintf(format, limit), fmt.Sprintf(format, measured), measured <= limit})
 	}
-	for _, row := range r.ingest {
+	for _, row := range r.ours() {
 		switch row.store {
 		case "none":
 			atMost("statistics only, over "+row.protocol, 0.8, row.cpu.Seconds(), "%.2f CPU s/M")

@@ -1,16 +1,20 @@
-// Command collector is an OpenTelemetry Collector with the few components that the integration tests need: OTLP in, and
-// OTLP and files out. The ready-made collectors hold hundreds more, and are no Go modules. Jaeger is a collector too, and
-// this one has the versions of its components: then most of it is compiled already.
+// Command collector is an OpenTelemetry Collector with the few components that the integration tests and the benchmark of
+// the server need: OTLP in, OTLP, files and nothing out, and span metrics between. The ready-made collectors hold hundreds
+// more, and are no Go modules. Jaeger is a collector too, and this one has the versions of its components: then most of it is
+// compiled already.
 package main
 
 import (
 	"log"
 
+	"github.com/open-telemetry/opentelemetry-collector-contrib/connector/spanmetricsconnector"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/fileexporter"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
+	"go.opentelemetry.io/collector/connector"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/nopexporter"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
 	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	"go.opentelemetry.io/collector/otelcol"
@@ -45,7 +49,10 @@ func factories() (f otelcol.Factories, err error) {
 	if f.Processors, err = otelcol.MakeFactoryMap[processor.Factory](batchprocessor.NewFactory()); err != nil {
 		return f, err
 	}
+	if f.Connectors, err = otelcol.MakeFactoryMap[connector.Factory](spanmetricsconnector.NewFactory()); err != nil {
+		return f, err
+	}
 	f.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](
-		otlpexporter.NewFactory(), otlphttpexporter.NewFactory(), fileexporter.NewFactory())
+		otlpexporter.NewFactory(), otlphttpexporter.NewFactory(), fileexporter.NewFactory(), nopexporter.NewFactory())
 	return f, err
 }
