@@ -55,8 +55,8 @@ func (b *bench) peers() []*peer {
 		{
 			name: "Collector, receives and drops", binary: b.collector, module: "go.opentelemetry.io/collector/otelcol",
 			config: dropConfig, beside: []string{"none"},
-			does: "decodes spans and forgets them: what receiving alone costs there. Much of that is garbage collection, for its\n" +
-				"  heap is small, and it may take more CPU time than with span metrics for that. It does less than any of ours.",
+			does: "decodes spans and forgets them: what receiving alone costs there. Its heap is so small that it may collect garbage more\n" +
+				"  often, and take more CPU time, than with span metrics. It does less than any of ours.",
 		},
 		{
 			name: "Collector, spanmetrics (exponential histograms)", binary: b.collector,
