@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"github.com/stichotrope/stichotrope-go/core"
@@ -12,18 +13,15 @@ import (
 // Search implements store.Reader.
 func (l *Live) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
 	matcher, hits := store.NewMatcher(q), store.NewHits(q.Limit)
-	asked, failed := matcher.Failed()
-	// known: what is at hand of spans tells whether they match, and their bytes are not needed.
-	known := len(q.Attributes) == 0 || asked && len(q.Attributes) == 1
+	filter := newFilter(q, matcher)
 	var candidates []candidate
 	committed, release := l.read(func(segments []*segment) {
 		l.p.each(segments, func(t *trace) {
 			for s := range t.all {
-				switch {
-				case !s.mayMatch(q), asked && s.failed != failed:
-				case known && s.isKnown():
+				switch filter.judge(s) {
+				case matches:
 					hits.Add(t.id, s.start)
-				default:
+				case mayMatch:
 					candidates = append(candidates, candidate{s.raw(t.id), s.start})
 				}
 			}
@@ -43,24 +41,86 @@ func (l *Live) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) 
 	return hits.All(), nil
 }
 
-// mayMatch is false for spans that cannot be what the query looks for, by what is at hand.
-func (s *span) mayMatch(q *store.Query) bool {
-	if s.request == nil {
-		return false
-	}
-	if !s.isKnown() {
-		return true
-	}
-	d := max(s.duration, 0)
-	return (q.Service == "" || s.site.Service == q.Service) && (q.Operation == "" || s.site.Name == q.Operation) &&
-		(q.Kind == core.KindUnspecified || s.site.Kind == q.Kind) && q.Start.Contains(s.start) &&
-		d >= int64(q.MinDuration) && (q.MaxDuration == 0 || d <= int64(q.MaxDuration))
+// filter judges spans by what is at hand of them. There may be a million, and they are held up meanwhile.
+type filter struct {
+	query             *store.Query
+	from, to          int64 // of their starts, to excluded
+	shortest, longest int64
+	asked, failed     bool // for the status, and what it must be
+	// texts: attributes are asked for, which only the bytes of a span tell.
+	texts bool
+	// sites are the verdicts so far, by site.number.
+	sites []siteVerdict
 }
 
-// isKnown reports whether the site has the span's own names, and nothing was cut from them or from the times.
-func (s *span) isKnown() bool {
-	const whole = maxText - 8
-	return !s.site.overflow && len(s.site.Name) < whole && len(s.site.Service) < whole && s.start < maxMoment && s.duration < maxMoment
+type siteVerdict struct {
+	site *site
+	verdict
+}
+
+// verdict is what is known of whether a span matches.
+type verdict uint8
+
+const (
+	differs verdict = iota
+	mayMatch
+	matches
+)
+
+func newFilter(q *store.Query, m *store.Matcher) *filter {
+	f := &filter{query: q, from: math.MinInt64, to: math.MaxInt64, shortest: int64(q.MinDuration), longest: math.MaxInt64}
+	if !q.Start.From.IsZero() {
+		f.from = store.Nanos(q.Start.From)
+	}
+	if !q.Start.To.IsZero() {
+		f.to = store.Nanos(q.Start.To)
+	}
+	if q.MaxDuration != 0 {
+		f.longest = int64(q.MaxDuration)
+	}
+	f.asked, f.failed = m.Failed()
+	f.texts = len(q.Attributes) > 1 || len(q.Attributes) == 1 && !f.asked
+	return f
+}
+
+func (f *filter) judge(s *span) verdict {
+	if s.request == nil || f.asked && s.failed != f.failed {
+		return differs
+	}
+	if s.start >= maxMoment || s.duration >= maxMoment { // cut
+		return min(f.ofSite(s.site), mayMatch)
+	}
+	if d := max(s.duration, 0); s.start < f.from || s.start >= f.to || d < f.shortest || d > f.longest {
+		return differs
+	}
+	return f.ofSite(s.site)
+}
+
+// ofSite is judgeSite, once for each site.
+func (f *filter) ofSite(s *site) verdict {
+	if s.number < len(f.sites) && f.sites[s.number].site == s {
+		return f.sites[s.number].verdict
+	}
+	if missing := s.number + 1 - len(f.sites); missing > 0 {
+		f.sites = append(f.sites, make([]siteVerdict, missing)...)
+	}
+	f.sites[s.number] = siteVerdict{s, f.judgeSite(s)}
+	return f.sites[s.number].verdict
+}
+
+// judgeSite judges by the names alone. Those of the overflow site are not the span's own, and long ones were cut.
+func (f *filter) judgeSite(s *site) verdict {
+	q := f.query
+	switch {
+	case s.overflow, len(s.Name) >= maxText, len(s.Service) >= maxText:
+		return mayMatch
+	case q.Service != "" && s.Service != q.Service, q.Operation != "" && s.Name != q.Operation,
+		q.Kind != core.KindUnspecified && s.Kind != q.Kind:
+		return differs
+	case f.texts:
+		return mayMatch
+	}
+	return matches
 }
 
 // candidate is a span that may match.

@@ -39,10 +39,10 @@ func NewHits(limit int) *Hits {
 
 // Add notes that a span of the trace that started then matches.
 func (h *Hits) Add(trace core.TraceID, start int64) {
-	if old, ok := h.starts[trace]; ok && old >= start {
-		return
-	}
 	if h.full && start < h.bound {
+		return // those that are kept did not start earlier
+	}
+	if old, ok := h.starts[trace]; ok && old >= start {
 		return
 	}
 	h.starts[trace], h.added = start, true
