@@ -47,7 +47,7 @@ func (b *bench) largeStore(ctx context.Context) error {
 		b.say("stored %d of %d spans", sent, b.large)
 		if !asked {
 			asked = true
-			if err := b.queries(ctx, p, sent, ""); err != nil {
+			if err := b.busyAndIdle(ctx, p, sent); err != nil {
 				return errors.Join(err, p.stop())
 			}
 		}
@@ -66,6 +66,24 @@ func (b *bench) largeStore(ctx context.Context) error {
 	}
 	b.report.restart = p.started
 	return errors.Join(b.queries(ctx, p, sent, ""), p.stop())
+}
+
+// busyAndIdle asks right after a burst, while the traces that wait for more spans are put into the store, and when that is done.
+func (b *bench) busyAndIdle(ctx context.Context, p *process, spans int) error {
+	if err := b.queries(ctx, p, spans, ", right after a burst"); err != nil {
+		return err
+	}
+	for range 600 {
+		pending, err := p.metric(ctx, "otelprof_pipeline_pending_bytes")
+		if err != nil {
+			return err
+		}
+		if pending == 0 {
+			return b.queries(ctx, p, spans, "")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return errors.New("traces are still pending after half a minute")
 }
 
 // queries asks what people ask; suffix tells what is asked.

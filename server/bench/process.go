@@ -136,6 +136,20 @@ func (p *process) peak() (float64, error) {
 	return 0, errors.New("no VmHWM")
 }
 
+// metric returns a value of /metrics that has no labels.
+func (p *process) metric(ctx context.Context, name string) (float64, error) {
+	page, err := get(ctx, "http://"+p.page+"/metrics")
+	if err != nil {
+		return 0, err
+	}
+	for line := range bytes.Lines(page) {
+		if rest, ok := bytes.CutPrefix(line, []byte(name+" ")); ok {
+			return strconv.ParseFloat(string(bytes.TrimSpace(rest)), 64)
+		}
+	}
+	return 0, fmt.Errorf("/metrics has no %s", name)
+}
+
 // writeProfile asks the server for a profile of its CPU from now on, if the duration is not 0. The function that it
 // returns waits until the file is written.
 func (p *process) writeProfile(during time.Duration, file string) (written func() error) {

@@ -66,7 +66,7 @@ func (r *report) markdown() string {
 	}
 	b.WriteString(r.besideOthers())
 	if len(r.queries) > 0 {
-		fmt.Fprintf(&b, "\n## Queries\n\nEach asked %d times, over HTTP, while nothing is received.", queryTimes)
+		fmt.Fprintf(&b, "\n## Queries\n\nEach asked %d times, over HTTP, while nothing is received. Right after a burst most of its traces still wait for more spans, and\nboth processors put others into the store.", queryTimes)
 		if r.largeSpans > 0 {
 			fmt.Fprintf(&b, " The store of %d spans takes %.1f bytes a span on disk and is\nready %.2f s after the start of the process.",
 				r.largeSpans, r.largePerSpan, r.restart.Seconds())
