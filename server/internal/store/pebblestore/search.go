@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
 // Search implements store.Reader. It looks at what started latest first, until nothing earlier can be among the first. What cannot
 // be read is left out, counted, and reported to the logger.
-//
-// The caller's goroutine is helped by others where there are processors: all searches together have as many helpers as there
-// are processors besides one, so that one search uses all of them, and many are not slowed down by goroutines.
 func (s *Store) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
 	if err := s.use(ctx); err != nil {
 		return nil, err
@@ -26,19 +22,8 @@ func (s *Store) Search(ctx context.Context, q *store.Query) ([]store.Hit, error)
 		}
 	}
 	f := newFrontier(q.Limit, blocks)
-	var helpers sync.WaitGroup
-	for range min(cap(s.helpers), len(blocks)) {
-		select {
-		case s.helpers <- struct{}{}:
-			helpers.Go(func() {
-				newFinder(s, q, f).run(ctx)
-				<-s.helpers
-			})
-		default:
-		}
-	}
-	newFinder(s, q, f).run(ctx)
-	helpers.Wait()
+	// One block is work for two already: it has many chunks.
+	s.share(len(blocks)+1, func() { newFinder(s, q, f).run(ctx) })
 	if f.err != nil {
 		return nil, f.err
 	}
