@@ -79,10 +79,10 @@ func (r *profileRows) subtract(s *core.Stats) {
 	r.count[at] -= s.Count
 	r.errors[at] -= s.Errors
 	r.zero[at] -= s.Histogram.Zero
-	for b := range s.Histogram.All {
-		if r.buckets[at][b.Index] -= b.Count; r.buckets[at][b.Index] == 0 {
-			delete(r.buckets[at], b.Index)
-		}
+	subtractBuckets(r.buckets[at], &s.Histogram)
+	if s.SelfHistogram != nil {
+		r.selfZero[at] -= s.SelfHistogram.Zero
+		subtractBuckets(r.selfBuckets[at], s.SelfHistogram)
 	}
 	for _, sum := range []struct {
 		of   *big.Int
@@ -94,6 +94,15 @@ func (r *profileRows) subtract(s *core.Stats) {
 	}
 	r.squaresLess[at] = large(s.SumSquares.Hi, s.SumSquares.Lo) // on its own: sums of squares are cut at 2^128-1, not at 2^64-1
 	r.active[at] -= s.Active
+}
+
+// subtractBuckets takes the buckets of h off, modulo 2^64.
+func subtractBuckets(from map[int32]uint64, h *core.Histogram) {
+	for b := range h.All {
+		if from[b.Index] -= b.Count; from[b.Index] == 0 {
+			delete(from, b.Index)
+		}
+	}
 }
 
 // maxUint128 is 2^128-1.

@@ -69,6 +69,9 @@ func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.open {
+		if tcp, ok := c.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(1) // Close returns when the other side has learned of it
+		}
 		_ = c.Close()
 	}
 }

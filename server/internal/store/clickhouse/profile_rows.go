@@ -29,7 +29,8 @@ func pathID(parent, site id) id {
 
 var profileColumns = []string{
 	"Service", "SiteId", "PathId", "Minute", "Count", "Errors", "Total", "Self", "Critical", "Unsampled", "SumSquares", "SquaresLess", "Bytes",
-	"Min", "Max", "First", "Last", "Active", "Pending", "Zero", "Buckets", "Slowest", "LastError",
+	"Min", "Max", "First", "Last", "Active", "Pending", "Zero", "Buckets", "SelfZero", "SelfBuckets",
+	"Slowest", "LastError",
 }
 
 // profileRows are rows of otelprof_profile, by column, with those of the tables that say what their ids are.
@@ -42,8 +43,8 @@ type profileRows struct {
 	squares, bytes, squaresLess      []*big.Int
 	min, max                         []uint64
 	first, last, active, pending     []int64
-	zero                             []uint64
-	buckets                          []map[int32]uint64
+	zero, selfZero                   []uint64
+	buckets, selfBuckets             []map[int32]uint64
 	slowest, lastError               []string
 	sites                            siteRows
 	paths                            pathRows
@@ -52,7 +53,8 @@ type profileRows struct {
 func (r *profileRows) columns() []any {
 	return []any{
 		r.service, r.site, r.path, r.minute, r.count, r.errors, r.total, r.self, r.critical, r.unsampled, r.squares, r.squaresLess, r.bytes,
-		r.min, r.max, r.first, r.last, r.active, r.pending, r.zero, r.buckets, r.slowest, r.lastError,
+		r.min, r.max, r.first, r.last, r.active, r.pending, r.zero, r.buckets, r.selfZero, r.selfBuckets,
+		r.slowest, r.lastError,
 	}
 }
 
@@ -142,9 +144,9 @@ func (r *profileRows) add(minute int64, service string, site, path id, s *core.S
 	if s.Count == 0 {
 		least, first, last = math.MaxUint64, math.MaxInt64, math.MinInt64
 	}
-	buckets := map[int32]uint64{}
-	for b := range s.Histogram.All {
-		buckets[b.Index] = b.Count
+	selfZero, selfBuckets := uint64(0), map[int32]uint64{}
+	if s.SelfHistogram != nil {
+		selfZero, selfBuckets = s.SelfHistogram.Zero, bucketsOf(s.SelfHistogram)
 	}
 	r.service, r.minute = append(r.service, service), append(r.minute, minute)
 	r.site, r.path = append(r.site, site[:]), append(r.path, path[:])
@@ -156,9 +158,18 @@ func (r *profileRows) add(minute int64, service string, site, path id, s *core.S
 	r.min, r.max = append(r.min, least), append(r.max, s.Max)
 	r.first, r.last = append(r.first, first), append(r.last, last)
 	r.active, r.pending = append(r.active, s.Active), append(r.pending, pending)
-	r.zero, r.buckets = append(r.zero, s.Histogram.Zero), append(r.buckets, buckets)
+	r.zero, r.buckets = append(r.zero, s.Histogram.Zero), append(r.buckets, bucketsOf(&s.Histogram))
+	r.selfZero, r.selfBuckets = append(r.selfZero, selfZero), append(r.selfBuckets, selfBuckets)
 	r.slowest = append(r.slowest, encodeExemplar(s.Slowest, s.Slowest.Duration, uint64(s.Slowest.Time)^1<<63))
 	r.lastError = append(r.lastError, encodeExemplar(s.LastError, uint64(s.LastError.Time)^1<<63, s.LastError.Duration))
+}
+
+func bucketsOf(h *core.Histogram) map[int32]uint64 {
+	buckets := map[int32]uint64{}
+	for b := range h.All {
+		buckets[b.Index] = b.Count
+	}
+	return buckets
 }
 
 // large returns a number of 128 bits.

@@ -164,7 +164,7 @@ func (s *Store) profileStats(ctx context.Context, source string) (map[int64][]pa
 		query += ", " + saturated(column)
 	}
 	query += ", toUInt128(least(greatest(sum(toInt256(SumSquares)) - sum(toInt256(SquaresLess)), toInt256(0)), toInt256('340282366920938463463374607431768211455'))), min(Min), max(Max), min(First), max(Last), " +
-		"sum(Active), sum(Pending), sum(Zero), sumMap(Buckets), max(Slowest), max(LastError) " +
+		"sum(Active), sum(Pending), sum(Zero), sumMap(Buckets), sum(SelfZero), sumMap(SelfBuckets), max(Slowest), max(LastError) " +
 		"FROM " + source + " GROUP BY first, SiteId, PathId"
 	rows, err := s.conn.Query(ctx, query)
 	if err != nil {
@@ -176,12 +176,13 @@ func (s *Store) profileStats(ctx context.Context, source string) (map[int64][]pa
 		var first int64
 		var site, path, slowest, lastError string
 		var squares big.Int
-		var zero uint64
-		var buckets map[int32]uint64
+		var zero, selfZero uint64
+		var buckets, selfBuckets map[int32]uint64
 		var p pathStats
 		st := &p.stats
 		if err := rows.Scan(&first, &site, &path, &st.Count, &st.Errors, &st.Total, &st.Self, &st.Critical, &st.Unsampled, &st.Bytes,
-			&squares, &st.Min, &st.Max, &st.First, &st.Last, &st.Active, &p.pending, &zero, &buckets, &slowest, &lastError); err != nil {
+			&squares, &st.Min, &st.Max, &st.First, &st.Last, &st.Active, &p.pending, &zero, &buckets, &selfZero, &selfBuckets,
+			&slowest, &lastError); err != nil {
 			return nil, explain(err)
 		}
 		copy(p.site[:], site)
@@ -194,6 +195,10 @@ func (s *Store) profileStats(ctx context.Context, source string) (map[int64][]pa
 		}
 		st.SumSquares = core.Uint128{Hi: new(big.Int).Rsh(&squares, 64).Uint64(), Lo: squares.Uint64()}
 		st.Histogram = histogram(zero, buckets)
+		// As core does: unless all self times are known one by one, none are.
+		if h := histogram(selfZero, selfBuckets); st.Count > 0 && h.Count() == st.Count {
+			st.SelfHistogram = &h
+		}
 		all[first] = append(all[first], p)
 	}
 	return all, explain(rows.Err())

@@ -56,7 +56,7 @@ func (s *Store) rows(table, time string, step int64, condition string) string {
 var merges = map[string]string{
 	"Count": "sum", "Errors": "sum", "Total": "sum", "Self": "sum", "Critical": "sum", "Unsampled": "sum", "SumSquares": "sum",
 	"SquaresLess": "sum", "Bytes": "sum", "Min": "min", "Max": "max", "First": "min", "Last": "max", "Active": "sum", "Pending": "sum",
-	"Zero": "sum", "Buckets": "sumMap", "Slowest": "max", "LastError": "max",
+	"Zero": "sum", "Buckets": "sumMap", "SelfZero": "sum", "SelfBuckets": "sumMap", "Slowest": "max", "LastError": "max",
 }
 
 // rolledUpSince returns the minute from which on otelprof_hours has what otelprof_profile has: what was there before is not rolled

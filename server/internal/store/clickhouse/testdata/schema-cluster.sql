@@ -304,3 +304,32 @@ INSERT INTO otelprof_rollup (Since) SELECT if(sum(n) = 0, toInt64(-9000000000), 
 FROM (SELECT count() AS n, max(Minute) AS last FROM otelprof_profile SETTINGS distributed_group_by_no_merge = 1);
 
 INSERT INTO otelprof_schema (Version) VALUES (3);
+
+ALTER TABLE otelprof_profile_local ON CLUSTER 'main'
+    ADD COLUMN IF NOT EXISTS SelfZero SimpleAggregateFunction(sum, UInt64) DEFAULT 0 AFTER Buckets,
+    ADD COLUMN IF NOT EXISTS SelfBuckets SimpleAggregateFunction(sumMap, Map(Int32, UInt64)) AFTER SelfZero;
+
+ALTER TABLE otelprof_hours_local ON CLUSTER 'main'
+    ADD COLUMN IF NOT EXISTS SelfZero SimpleAggregateFunction(sum, UInt64) DEFAULT 0 AFTER Buckets,
+    ADD COLUMN IF NOT EXISTS SelfBuckets SimpleAggregateFunction(sumMap, Map(Int32, UInt64)) AFTER SelfZero;
+
+ALTER TABLE otelprof_profile ON CLUSTER 'main'
+    ADD COLUMN IF NOT EXISTS SelfZero SimpleAggregateFunction(sum, UInt64) DEFAULT 0 AFTER Buckets,
+    ADD COLUMN IF NOT EXISTS SelfBuckets SimpleAggregateFunction(sumMap, Map(Int32, UInt64)) AFTER SelfZero;
+
+ALTER TABLE otelprof_hours ON CLUSTER 'main'
+    ADD COLUMN IF NOT EXISTS SelfZero SimpleAggregateFunction(sum, UInt64) DEFAULT 0 AFTER Buckets,
+    ADD COLUMN IF NOT EXISTS SelfBuckets SimpleAggregateFunction(sumMap, Map(Int32, UInt64)) AFTER SelfZero;
+
+ALTER TABLE otelprof_hours_mv_local ON CLUSTER 'main' MODIFY QUERY
+SELECT Service, SiteId, PathId, Minute - positiveModulo(Minute, 60) AS Hour,
+    sum(Count) AS Count, sum(Errors) AS Errors, sum(Total) AS Total, sum(Self) AS Self, sum(Critical) AS Critical,
+    sum(Unsampled) AS Unsampled, sum(SumSquares) AS SumSquares, sum(SquaresLess) AS SquaresLess, sum(Bytes) AS Bytes,
+    min(Min) AS Min, max(Max) AS Max, min(First) AS First, max(Last) AS Last,
+    sum(Active) AS Active, sum(Pending) AS Pending, sum(Zero) AS Zero, sumMap(Buckets) AS Buckets,
+    sum(SelfZero) AS SelfZero, sumMap(SelfBuckets) AS SelfBuckets,
+    max(Slowest) AS Slowest, max(LastError) AS LastError
+FROM otelprof_profile_local
+GROUP BY Service, SiteId, PathId, Hour;
+
+INSERT INTO otelprof_schema (Version) VALUES (4);
