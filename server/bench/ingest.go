@@ -72,8 +72,9 @@ type ingestRow struct {
 	store    string // of our server
 	peer     *peer  // or the other server that this is
 	protocol string
-	// cpu is the server's, from its start to its end, per million spans.
+	// cpu is the server's, from its start to its end, per million spans, kernel what of it the kernel used.
 	cpu     time.Duration
+	kernel  time.Duration
 	rate    float64 // spans a second, while it was being sent to
 	peak    float64 // bytes
 	perSpan float64 // bytes on disk
@@ -81,7 +82,9 @@ type ingestRow struct {
 
 // ended takes the CPU time of a process that has ended, and how long sending took.
 func (row *ingestRow) ended(p *process, l load, took time.Duration) {
-	row.cpu = time.Duration(float64(p.cpu()) * 1e6 / float64(l.spans))
+	all, kernel := p.cpu()
+	row.cpu = time.Duration(float64(all) * 1e6 / float64(l.spans))
+	row.kernel = time.Duration(float64(kernel) * 1e6 / float64(l.spans))
 	row.rate = float64(l.spans) / took.Seconds()
 }
 

@@ -165,7 +165,7 @@ func TestPeersRunNextToWhatTheyAreComparedWith(t *testing.T) {
 func TestReportComparesWithinAProtocol(t *testing.T) {
 	r := newReport(nil)
 	row := func(store string, p *peer, protocol string, cpu time.Duration) {
-		r.ingest = append(r.ingest, ingestRow{store: store, peer: p, protocol: protocol, cpu: cpu, rate: 250_000, peak: 64 << 20})
+		r.ingest = append(r.ingest, ingestRow{store: store, peer: p, protocol: protocol, cpu: cpu, kernel: cpu / 4, rate: 250_000, peak: 64 << 20})
 	}
 	other := &peer{name: "Other", binary: thisTest(t), module: "example.org/other", beside: []string{"memory", "pebble"}, does: "does it."}
 	row("memory", nil, "gRPC", 2*time.Second)
@@ -177,13 +177,13 @@ func TestReportComparesWithinAProtocol(t *testing.T) {
 	ours, beside, found := strings.Cut(r.markdown(), "## Beside other servers")
 	require.True(t, found)
 	require.NotContains(t, ours, "Other")
-	require.Contains(t, ours, "| memory | gRPC | 2.00 | 250k | 64 |  |\n| memory | HTTP | 1.00 | 250k | 64 |  |\n| pebble | gRPC | 4.00 | 250k | 64 |  |\n")
+	require.Contains(t, ours, "| memory | gRPC | 2.00 | 0.50 | 250k | 64 |  |\n| memory | HTTP | 1.00 | 0.25 | 250k | 64 |  |\n| pebble | gRPC | 4.00 | 1.00 | 250k | 64 |  |\n")
 	require.Contains(t, beside, "- **Other** (`example.org/other` version unknown)\n  does it.\n")
-	require.Contains(t, beside, "| otelprof, memory | gRPC | 2.00 | 250k | 64 |  |\n"+
-		"| Other | gRPC | 6.00 | 250k | 64 | 3.0 × memory, 1.5 × pebble |\n"+
-		"| otelprof, pebble | gRPC | 4.00 | 250k | 64 |  |\n"+
-		"| otelprof, memory | HTTP | 1.00 | 250k | 64 |  |\n"+
-		"| Other | HTTP | 0.50 | 250k | 64 | 0.5 × memory |\n")
+	require.Contains(t, beside, "| otelprof, memory | gRPC | 2.00 | 0.50 | 250k | 64 |  |\n"+
+		"| Other | gRPC | 6.00 | 1.50 | 250k | 64 | 3.0 × memory, 1.5 × pebble |\n"+
+		"| otelprof, pebble | gRPC | 4.00 | 1.00 | 250k | 64 |  |\n"+
+		"| otelprof, memory | HTTP | 1.00 | 0.25 | 250k | 64 |  |\n"+
+		"| Other | HTTP | 0.50 | 0.12 | 250k | 64 | 0.5 × memory |\n")
 	require.Equal(t, 1, strings.Count(beside, "does it."), "once for both protocols")
 }
 

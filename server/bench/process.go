@@ -116,9 +116,10 @@ func (p *process) stop() error {
 	return nil
 }
 
-// cpu returns the CPU time that the process has used, after stop.
-func (p *process) cpu() time.Duration {
-	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+// cpu returns the CPU time that the process has used, and what of it the kernel has, after stop.
+func (p *process) cpu() (all, kernel time.Duration) {
+	s := p.cmd.ProcessState
+	return s.UserTime() + s.SystemTime(), s.SystemTime()
 }
 
 // peak returns the most memory that the process had, in bytes.

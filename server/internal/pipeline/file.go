@@ -73,12 +73,9 @@ func (p *Pipeline) drain(aborted <-chan struct{}) {
 		if p.open.spans > 0 && len(p.waiting) < maxWaiting {
 			p.closeSegment()
 		}
-		left := p.spansLeft()
-		for _, g := range p.waiting {
-			left -= g.spans
-		}
+		filed := p.open.spans == 0 && p.counts.pending.Load() == 0
 		p.cut.Unlock()
-		if left == 0 {
+		if filed {
 			return
 		}
 		select {
