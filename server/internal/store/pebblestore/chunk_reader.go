@@ -17,7 +17,11 @@ const maxChunk = 512 << 20
 // chunkReader reads chunks; one goroutine at a time may use it. Most spans are only passed, so a span is put together, by raw,
 // when somebody wants it: reading one notes which fields it has, as their tokens tell.
 type chunkReader struct {
-	decoder                 *zstd.Decoder
+	decoder *zstd.Decoder
+	// at is the chunk that the reader has, if it was opened; whole is all of its plain bytes.
+	at                      chunkPlace
+	opened                  bool
+	whole                   []byte
 	plain, tokens, literals []byte
 	// token and literalAt are where the next of each begins.
 	token, literalAt int
@@ -52,32 +56,6 @@ type spanPart uint64
 
 const partValue spanPart = 1 << 63 // no literals are that far: see maxChunk
 
-// maxKept is how much memory a reader that waits for its next chunk may have, in bytes: more than nearly all chunks need.
-const maxKept = 4 << 20
-
-// reader returns a chunkReader, to be given back. The collector of garbage does not get those that wait: a search would begin with
-// memory that is new, of which the first touch takes as long as what is done with it.
-func (s *Store) reader() *chunkReader {
-	select {
-	case r := <-s.readers:
-		return r
-	default:
-		return &chunkReader{decoder: s.decoder}
-	}
-}
-
-func (s *Store) giveBack(r *chunkReader) {
-	// The others are the store's, valid only while the chunk was viewed.
-	r.plain, r.ids, r.look = nil, nil, nil
-	if cap(r.tokens)+cap(r.literals) > maxKept {
-		return
-	}
-	select {
-	case s.readers <- r:
-	default:
-	}
-}
-
 func damaged(what string) error { return fmt.Errorf("%w: chunk: %s", store.ErrDamaged, what) }
 
 // open begins to read a chunk.
@@ -86,22 +64,28 @@ func (r *chunkReader) open(chunk []byte) error {
 	if err != nil {
 		return err
 	}
-	var tokens []byte
-	if r.plain, body, err = cutBytes(body); err != nil {
+	var plain, tokens []byte
+	if plain, body, err = cutBytes(body); err != nil {
 		return err
 	}
 	if tokens, body, err = cutBytes(body); err != nil {
 		return err
 	}
+	r.whole = append(r.whole[:0], plain...)
 	if r.tokens, err = r.decoder.DecodeAll(tokens, r.tokens[:0]); err != nil {
 		return fmt.Errorf("%w: chunk: tokens: %w", store.ErrDamaged, err)
 	}
 	if r.literals, err = r.decoder.DecodeAll(body, r.literals[:0]); err != nil {
 		return fmt.Errorf("%w: chunk: literals: %w", store.ErrDamaged, err)
 	}
-	r.token, r.literalAt, r.lastStart = 0, 0, 0
-	r.numbered = r.numbered[:0]
+	r.rewind()
 	return nil
+}
+
+// rewind goes back to the beginning of the chunk.
+func (r *chunkReader) rewind() {
+	r.plain, r.token, r.literalAt, r.lastStart = r.whole, 0, 0, 0
+	r.numbered = r.numbered[:0]
 }
 
 // cutBytes returns the bytes that stand at the beginning of b behind their length, and what follows.

@@ -17,7 +17,8 @@ type Options struct {
 	// ReserveBytes is how much room must be left on the disk; with less, Append returns store.ErrFull, with half of it Commit
 	// does. It is needed to free room: 256 MiB by default, negative for none.
 	ReserveBytes int64
-	// CacheBytes is how much of the data on the disk is kept in memory, 64 MiB by default.
+	// CacheBytes is how much of the data on the disk is kept in memory, 64 MiB by default; the chunks that were read last are
+	// kept unpacked besides, in at most 20 MiB.
 	CacheBytes int64
 	// MemTableBytes is how much is collected in memory, twice at most, before it is written in order: 16 MiB by default.
 	MemTableBytes int64

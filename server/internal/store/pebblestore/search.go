@@ -141,12 +141,10 @@ func (f *finder) filter(block uint64, chunks []int) ([]int, error) {
 
 // chunk looks at every span of a chunk.
 func (f *finder) chunk(p searchPlace) error {
-	r := f.s.reader()
-	defer f.s.giveBack(r)
-	if f.sieve != nil {
-		r.look = f.sieve.Field
-	}
-	return f.s.chunk(r, p.block, p.chunk, func() error {
+	return f.s.chunk(chunkPlace{p.block, p.chunk}, func(r *chunkReader) error {
+		if f.sieve != nil {
+			r.look = f.sieve.Field
+		}
 		for {
 			id, spans, ok, err := r.next()
 			if err != nil || !ok {

@@ -44,7 +44,7 @@ type Store struct {
 	writer     *blockWriter
 	batch      *pebble.Batch
 	decoder    *zstd.Decoder // for DecodeAll, which may be called concurrently
-	readers    chan *chunkReader
+	chunks     chunkCache
 	// helpers has a place for each goroutine that helps a search.
 	helpers chan struct{}
 
@@ -97,8 +97,7 @@ func (s *Store) open() (err error) {
 	if s.decoder, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxChunk)); err != nil {
 		return err
 	}
-	processors := runtime.GOMAXPROCS(0)
-	s.readers, s.helpers = make(chan *chunkReader, 2*processors), make(chan struct{}, processors-1)
+	s.helpers = make(chan struct{}, runtime.GOMAXPROCS(0)-1)
 	s.cache = pebble.NewCache(s.options.CacheBytes)
 	defer func() {
 		if err != nil {

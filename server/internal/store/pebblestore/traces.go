@@ -153,14 +153,12 @@ func (c *collector) block(b *collected) error {
 		return err
 	}
 	b.numbers, b.spans = make([]int, len(b.known)), make(map[core.TraceID][]store.Span)
-	r := c.s.reader()
-	defer c.s.giveBack(r)
 	for rest := places; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].chunk() == rest[0].chunk() {
 			n++
 		}
-		if err := c.chunk(r, b, rest[:n]); err != nil {
+		if err := c.chunk(b, rest[:n]); err != nil {
 			return err
 		}
 		rest = rest[n:]
@@ -195,8 +193,8 @@ func (s *Store) origins(block uint64) ([]store.Origin, error) {
 }
 
 // chunk adds the traces at the places of a chunk.
-func (c *collector) chunk(r *chunkReader, b *collected, places []tracePlace) error {
-	return c.s.chunk(r, b.block, places[0].chunk(), func() error {
+func (c *collector) chunk(b *collected, places []tracePlace) error {
+	return c.s.chunk(chunkPlace{b.block, places[0].chunk()}, func(r *chunkReader) error {
 		for number := 0; len(places) > 0; number++ {
 			id, n, ok, err := r.next()
 			if err != nil || !ok {
@@ -212,16 +210,6 @@ func (c *collector) chunk(r *chunkReader, b *collected, places []tracePlace) err
 			}
 		}
 		return nil
-	})
-}
-
-// chunk opens a chunk and calls f; it does nothing if the block has been forgotten.
-func (s *Store) chunk(r *chunkReader, block uint64, n int, f func() error) error {
-	return s.view(key(keyChunk, block, uint64(n)), func(value []byte) error {
-		if err := r.open(value); err != nil {
-			return err
-		}
-		return f()
 	})
 }
 
