@@ -163,3 +163,27 @@ func BenchmarkRead(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*l.spans), "ns/span")
 }
+
+// BenchmarkPendingSearch measures questions about spans that wait for others of their traces. While it looks for those that
+// may match, nothing is filed.
+func BenchmarkPendingSearch(b *testing.B) {
+	l := newLoad(b, 400_000)
+	p, err := Open(context.Background(), Config{Store: memory.New(memory.Options{}), Memory: 4 << 30, TraceGrace: time.Hour, TraceIdle: time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Close(context.Background())
+	l.ingest(b, p)
+	for name, q := range map[string]*store.Query{
+		"duration":  {Service: "checkout", Operation: "POST /orders", MinDuration: 30 * time.Millisecond, Limit: 20},
+		"attribute": {Service: "cart", Attributes: []store.Attribute{{Key: "user.id", Value: "user-7"}}, Limit: 20},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if hits, err := p.Live().Search(context.Background(), q); err != nil || len(hits) == 0 {
+					b.Fatal(len(hits), err)
+				}
+			}
+		})
+	}
+}

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 
 	"github.com/stichotrope/stichotrope-go/core"
@@ -13,15 +12,18 @@ import (
 // Search implements store.Reader.
 func (l *Live) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) {
 	matcher, hits := store.NewMatcher(q), store.NewHits(q.Limit)
-	filter := newFilter(q, matcher)
+	asked, failed := matcher.Failed()
+	// enough: what is at hand of a span tells whether it matches, and its bytes are not needed.
+	enough := len(q.Attributes) == 0 || asked && len(q.Attributes) == 1
 	var candidates []candidate
 	committed, release := l.read(func(segments []*segment) {
 		l.p.each(segments, func(t *trace) {
 			for s := range t.all {
-				switch filter.judge(s) {
-				case matches:
+				switch {
+				case !s.mayMatch(q), asked && s.failed != failed:
+				case enough && s.isWhole():
 					hits.Add(t.id, s.start)
-				case mayMatch:
+				default:
 					candidates = append(candidates, candidate{s.raw(t.id), s.start})
 				}
 			}
@@ -41,86 +43,18 @@ func (l *Live) Search(ctx context.Context, q *store.Query) ([]store.Hit, error) 
 	return hits.All(), nil
 }
 
-// filter judges spans by what is at hand of them. There may be a million, and they are held up meanwhile.
-type filter struct {
-	query             *store.Query
-	from, to          int64 // of their starts, to excluded
-	shortest, longest int64
-	asked, failed     bool // for the status, and what it must be
-	// texts: attributes are asked for, which only the bytes of a span tell.
-	texts bool
-	// sites are the verdicts so far, by site.number.
-	sites []siteVerdict
+// mayMatch is false for spans that cannot be what the query looks for, by what is at hand.
+func (s *span) mayMatch(q *store.Query) bool {
+	if s.request == nil {
+		return false
+	}
+	return !s.isWhole() || (q.Service == "" || s.site.Service == q.Service) && (q.Operation == "" || s.site.Name == q.Operation) &&
+		(q.Kind == core.KindUnspecified || s.site.Kind == q.Kind) && q.MatchesTimes(s.start, s.duration)
 }
 
-type siteVerdict struct {
-	site *site
-	verdict
-}
-
-// verdict is what is known of whether a span matches.
-type verdict uint8
-
-const (
-	differs verdict = iota
-	mayMatch
-	matches
-)
-
-func newFilter(q *store.Query, m *store.Matcher) *filter {
-	f := &filter{query: q, from: math.MinInt64, to: math.MaxInt64, shortest: int64(q.MinDuration), longest: math.MaxInt64}
-	if !q.Start.From.IsZero() {
-		f.from = store.Nanos(q.Start.From)
-	}
-	if !q.Start.To.IsZero() {
-		f.to = store.Nanos(q.Start.To)
-	}
-	if q.MaxDuration != 0 {
-		f.longest = int64(q.MaxDuration)
-	}
-	f.asked, f.failed = m.Failed()
-	f.texts = len(q.Attributes) > 1 || len(q.Attributes) == 1 && !f.asked
-	return f
-}
-
-func (f *filter) judge(s *span) verdict {
-	if s.request == nil || f.asked && s.failed != f.failed {
-		return differs
-	}
-	if s.start >= maxMoment || s.duration >= maxMoment { // cut
-		return min(f.ofSite(s.site), mayMatch)
-	}
-	if d := max(s.duration, 0); s.start < f.from || s.start >= f.to || d < f.shortest || d > f.longest {
-		return differs
-	}
-	return f.ofSite(s.site)
-}
-
-// ofSite is judgeSite, once for each site.
-func (f *filter) ofSite(s *site) verdict {
-	if s.number < len(f.sites) && f.sites[s.number].site == s {
-		return f.sites[s.number].verdict
-	}
-	if missing := s.number + 1 - len(f.sites); missing > 0 {
-		f.sites = append(f.sites, make([]siteVerdict, missing)...)
-	}
-	f.sites[s.number] = siteVerdict{s, f.judgeSite(s)}
-	return f.sites[s.number].verdict
-}
-
-// judgeSite judges by the names alone. Those of the overflow site are not the span's own, and long ones were cut.
-func (f *filter) judgeSite(s *site) verdict {
-	q := f.query
-	switch {
-	case s.overflow, len(s.Name) >= maxText, len(s.Service) >= maxText:
-		return mayMatch
-	case q.Service != "" && s.Service != q.Service, q.Operation != "" && s.Name != q.Operation,
-		q.Kind != core.KindUnspecified && s.Kind != q.Kind:
-		return differs
-	case f.texts:
-		return mayMatch
-	}
-	return matches
+// isWhole reports whether the site has the span's own names, and nothing was cut from them or from the times.
+func (s *span) isWhole() bool {
+	return !s.site.overflow && len(s.site.Name) < maxText && len(s.site.Service) < maxText && s.start < maxMoment && s.duration < maxMoment
 }
 
 // candidate is a span that may match.

@@ -58,15 +58,17 @@ func (m *Matcher) Match(o *Origin, raw []byte) (start int64, ok bool) {
 	return start, m.hasAttributes(o, raw)
 }
 
-// MatchesSpan reports whether the query asks for spans of this name, kind, start in ns since the Unix epoch, and duration
-// in ns. One that ends before it starts has the duration 0.
+// MatchesSpan reports whether the query asks for spans of this name, kind and times; see MatchesTimes.
 func (q *Query) MatchesSpan(name []byte, kind core.Kind, start, duration int64) bool {
+	return (q.Operation == "" || q.Operation == string(name)) && (q.Kind == core.KindUnspecified || q.Kind == kind) &&
+		q.MatchesTimes(start, duration)
+}
+
+// MatchesTimes reports whether the query asks for spans of this start in ns since the Unix epoch, and duration in ns. One that
+// ends before it starts has the duration 0.
+func (q *Query) MatchesTimes(start, duration int64) bool {
 	duration = max(duration, 0)
-	return (q.Operation == "" || q.Operation == string(name)) &&
-		(q.Kind == core.KindUnspecified || q.Kind == kind) &&
-		q.Start.Contains(start) &&
-		duration >= int64(q.MinDuration) &&
-		(q.MaxDuration == 0 || duration <= int64(q.MaxDuration))
+	return q.Start.Contains(start) && duration >= int64(q.MinDuration) && (q.MaxDuration == 0 || duration <= int64(q.MaxDuration))
 }
 
 func (m *Matcher) hasAttributes(o *Origin, raw []byte) bool {

@@ -45,7 +45,7 @@ type Store struct {
 	batch      *pebble.Batch
 	decoder    *zstd.Decoder // for DecodeAll, which may be called concurrently
 	chunks     chunkCache
-	// helpers has a place for each goroutine that helps a search.
+	// helpers has a place for each goroutine that helps a question; see share.
 	helpers chan struct{}
 
 	mu      sync.Mutex
