@@ -8,6 +8,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
 	"github.com/stichotrope/stichotrope-go/server/internal/store/storetest"
 )
@@ -29,6 +30,13 @@ func Deliver(t *testing.T, s *Store, encoded []byte) {
 	require.NoError(t, s.deliverNames(context.Background(), d))
 	_, err = s.deliver(context.Background(), d)
 	require.NoError(t, err)
+}
+
+// Remainder returns what OtelprofSpan has of a message.
+func Remainder(t *testing.T, message []byte, trace core.TraceID) string {
+	r, ok := rowOf(message, trace)
+	require.True(t, ok)
+	return r.remainder
 }
 
 func TestRefusalsAreExplained(t *testing.T) {

@@ -110,8 +110,8 @@ func (s *Store) gather(ctx context.Context, g *gathering, ids []core.TraceID, pa
 			list.WriteString("," + strconv.FormatUint(o, 10))
 		}
 	}
-	rows, err := s.conn.Query(ctx, "SELECT TraceId, OtelprofNode, OtelprofOrder, OtelprofPart, OtelprofSpan, OtelprofResource, OtelprofScope, ServiceName "+
-		"FROM otel_traces WHERE "+condition+" AND OtelprofUncounted = 0 AND OtelprofOrder IN ("+list.String()[1:]+") "+
+	rows, err := s.conn.Query(ctx, "SELECT OtelprofNode, OtelprofOrder, OtelprofPart, "+spanRowColumns+
+		" FROM otel_traces WHERE "+condition+" AND OtelprofUncounted = 0 AND OtelprofOrder IN ("+list.String()[1:]+") "+
 		"ORDER BY OtelprofOrder, OtelprofNode, OtelprofPart, OtelprofIndex")
 	if err != nil {
 		return explain(err)
@@ -119,17 +119,22 @@ func (s *Store) gather(ctx context.Context, g *gathering, ids []core.TraceID, pa
 	defer rows.Close()
 	for rows.Next() {
 		var k partKey
-		var trace, raw string
-		var o originKey
-		if err := rows.Scan(&trace, &k.node, &k.order, &k.part, &raw, &o.resource, &o.scope, &o.service); err != nil {
+		var r spanRow
+		if err := rows.Scan(append([]any{&k.node, &k.order, &k.part}, r.fields()...)...); err != nil {
 			return explain(err)
 		}
-		if k.trace, err = traceID(trace); err != nil {
+		if k.trace, err = traceID(r.trace); err != nil {
 			return err
 		}
-		if at, ok := g.at[k]; ok {
-			g.spans[at] = append(g.spans[at], store.Span{Origin: g.c.origin(o), Raw: []byte(raw)})
+		at, ok := g.at[k]
+		if !ok {
+			continue
 		}
+		message, err := r.message(k.trace)
+		if err != nil {
+			return err
+		}
+		g.spans[at] = append(g.spans[at], store.Span{Origin: g.c.origin(r.originKey), Raw: message})
 	}
 	return explain(rows.Err())
 }

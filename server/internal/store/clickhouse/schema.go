@@ -21,7 +21,7 @@ type Schema struct {
 }
 
 // schemaVersion is what this code makes, and the only version that it works with. Each version is a file in schema/.
-const schemaVersion = 4
+const schemaVersion = 5
 
 //go:embed schema/*.sql
 var schemaFiles embed.FS

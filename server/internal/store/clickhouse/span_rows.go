@@ -34,9 +34,11 @@ type spanRows struct {
 	uncounted                      proto.ColUInt8
 
 	// input are the columns by name.
-	input   proto.Input
-	read    otlp.Columns
-	origins []originRow
+	input proto.Input
+	read  otlp.Columns
+	// remainder is that of the span read last, scratch memory to make it in.
+	remainder, scratch []byte
+	origins            []originRow
 }
 
 // originRow is what rows of one origin have in common. It is read when the first of them is added, and then is where that one's
@@ -88,7 +90,7 @@ func (r *spanRows) fill(p *parcel) error {
 	for i := range p.segment.Traces {
 		t := &p.segment.Traces[i]
 		for n, s := range t.Spans {
-			if err := r.add(s.Raw); err != nil {
+			if err := r.add(t.ID, s.Raw); err != nil {
 				return fmt.Errorf("trace %s: %w", t.ID, err)
 			}
 			r.addOrigin(&r.origins[s.Origin], &p.segment.Origins[s.Origin])
@@ -108,7 +110,7 @@ func (r *spanRows) large() bool {
 }
 
 // add appends what a Span message tells.
-func (r *spanRows) add(raw []byte) error {
+func (r *spanRows) add(trace core.TraceID, raw []byte) error {
 	s := &r.read
 	if err := s.Read(raw); err != nil {
 		return err
@@ -129,7 +131,8 @@ func (r *spanRows) add(raw []byte) error {
 	r.message.add(s.StatusMessage)
 	r.addEvents(s.Events)
 	r.addLinks(s.Links)
-	r.rawSpan.add(raw)
+	r.remainder = appendRemainder(r.remainder[:0], raw, trace, s, &r.scratch)
+	r.rawSpan.add(r.remainder)
 	return nil
 }
 

@@ -1,9 +1,11 @@
 package clickhouse_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/server/internal/otlp"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/clickhouse"
 	"github.com/stichotrope/stichotrope-go/server/internal/store/storetest"
 )
 
@@ -99,7 +102,7 @@ func wantRow(t *testing.T, g *store.Segment, trace, n int) []any {
 		span.Name, kind, o.Service, pairsOf(t, resource.GetResource().GetAttributes()), scope.GetScope().GetName(), scope.GetScope().GetVersion(),
 		pairsOf(t, span.Attributes), duration, status, span.GetStatus().GetMessage(), eventTimes, eventNames, eventAttributes,
 		linkTraces, linkSpans, linkStates, linkAttributes,
-		string(s.Raw), string(o.Resource), string(o.Scope), scopeAttributes, uint32(n), uncounted,
+		clickhouse.Remainder(t, s.Raw, g.Traces[trace].ID), string(o.Resource), string(o.Scope), scopeAttributes, uint32(n), uncounted,
 	}
 }
 
@@ -150,6 +153,42 @@ func TestRowsAreThoseOfTheDriver(t *testing.T) {
 			require.EqualValues(t, 1, orders)
 			require.EqualValues(t, len(g.Traces[len(g.Traces)-1].Spans), parts)
 		})
+	}
+}
+
+// TestWholeMessages reads rows as they were before version 5 of the schema: OtelprofSpan had the message, whatever the other
+// columns had of it.
+func TestWholeMessages(t *testing.T) {
+	o := options(t, newDatabase(t))
+	require.NoError(t, open(t, o).Close())
+	conn := connect(t, o.URL)
+	g := mixedSegment(t)
+	batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO otel_traces ("+comparedColumns+")")
+	require.NoError(t, err)
+	column := slices.Index(strings.Split(comparedColumns, ", "), "OtelprofSpan")
+	g.Traces = g.Traces[:len(g.Traces)-1] // the part would be mixed with the rest: both have no part's number
+	var ids []core.TraceID
+	for i := range g.Traces {
+		ids = append(ids, g.Traces[i].ID)
+		for n := range g.Traces[i].Spans {
+			row := wantRow(t, g, i, n)
+			row[column] = string(g.Traces[i].Spans[n].Raw)
+			require.NoError(t, batch.Append(row...))
+		}
+	}
+	require.NoError(t, batch.Send())
+	require.NoError(t, conn.Exec(t.Context(), "ALTER TABLE otelprof_schema DELETE WHERE Version > 4 SETTINGS mutations_sync = 2"))
+
+	s := open(t, o)
+	defer func() { require.NoError(t, s.Close()) }()
+	found, err := s.Traces(t.Context(), ids, store.Range{})
+	require.NoError(t, err)
+	require.Len(t, found.Traces, len(ids))
+	for i := range found.Traces {
+		require.Len(t, found.Traces[i].Spans, len(g.Traces[i].Spans))
+		for n, span := range found.Traces[i].Spans {
+			require.True(t, bytes.Equal(g.Traces[i].Spans[n].Raw, span.Raw))
+		}
 	}
 }
 

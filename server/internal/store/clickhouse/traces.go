@@ -94,27 +94,30 @@ func (s *Store) collect(ctx context.Context, c *collection, ids []core.TraceID) 
 		return err
 	}
 	foreign := false
-	rows, err := s.conn.Query(ctx, "SELECT TraceId, OtelprofSpan, OtelprofResource, OtelprofScope, ServiceName FROM otel_traces WHERE "+
-		condition+" ORDER BY OtelprofOrder, OtelprofNode, OtelprofPart, OtelprofIndex")
+	rows, err := s.conn.Query(ctx, "SELECT "+spanRowColumns+" FROM otel_traces WHERE "+condition+
+		" ORDER BY OtelprofOrder, OtelprofNode, OtelprofPart, OtelprofIndex")
 	if err != nil {
 		return explain(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var trace, raw string
-		var o originKey
-		if err := rows.Scan(&trace, &raw, &o.resource, &o.scope, &o.service); err != nil {
+		var r spanRow
+		if err := rows.Scan(r.fields()...); err != nil {
 			return explain(err)
 		}
-		if raw == "" {
+		if r.remainder == "" {
 			foreign = true
 			continue
 		}
-		id, err := traceID(trace)
+		id, err := traceID(r.trace)
 		if err != nil {
 			return err
 		}
-		c.add(id, o, []byte(raw))
+		message, err := r.message(id)
+		if err != nil {
+			return err
+		}
+		c.add(id, r.originKey, message)
 	}
 	if err := rows.Err(); err != nil {
 		return explain(err)

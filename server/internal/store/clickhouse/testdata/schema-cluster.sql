@@ -333,3 +333,8 @@ FROM otelprof_profile_local
 GROUP BY Service, SiteId, PathId, Hour;
 
 INSERT INTO otelprof_schema (Version) VALUES (4);
+
+ALTER TABLE otel_traces_local ON CLUSTER 'main'
+    COMMENT COLUMN IF EXISTS OtelprofSpan 'of the OTLP message, what the other columns do not have';
+
+INSERT INTO otelprof_schema (Version) VALUES (5);
