@@ -3,7 +3,8 @@
 .PHONY: help run webshop bin/otelprof compose test lint cover race bench bench-server fuzz fmt proto web vuln setup jaeger collector telemetrygen clean
 
 GO ?= go
-# What make run passes to the example, such as ARGS="--rate 500 --duration 10s"; "make run ARGS=--help" lists all.
+# What make run passes to the server and make webshop to the example, such as ARGS="--rate 500 --duration 10s";
+# "make webshop ARGS=--help" and "make run ARGS=--help" list all.
 ARGS ?=
 # How long make fuzz spends on each target.
 FUZZTIME ?= 20s
@@ -13,7 +14,7 @@ LIBRARY := ./core/... ./otelprof/... ./report/... ./exporter/...
 WORK := work
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: bin/otelprof ## the server with demonstration traffic: it says what to open; Ctrl-C ends it
 	@bin/otelprof serve --data otelprof-data --demo 200 $(ARGS)
