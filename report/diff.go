@@ -47,7 +47,7 @@ func Diff(w io.Writer, c *core.Comparison, o DiffOptions) error {
 	if len(shown) == 0 {
 		bw.WriteString("nothing changed\n")
 	} else {
-		diffGrid(shown, rest).fit(o.LineWidth).write(bw, o.Color)
+		diffGrid(shown, rest, o.LineWidth).fit(o.LineWidth).write(bw, o.Color)
 	}
 	if err := bw.Flush(); err != nil {
 		return fmt.Errorf("write diff: %w", err)
@@ -55,7 +55,7 @@ func Diff(w io.Writer, c *core.Comparison, o DiffOptions) error {
 	return nil
 }
 
-func diffGrid(changes []*core.Change, rest int) *grid {
+func diffGrid(changes []*core.Change, rest, lineWidth int) *grid {
 	g := &grid{columns: []column{
 		{"name", true}, {"verdict", true}, {"q", false}, {"calls", false}, {"mean", false}, {"p50", false}, {"p99", false},
 		{"errors", false}, {"impact", false}, {"location", true}, {"track", true},
@@ -73,7 +73,7 @@ func diffGrid(changes []*core.Change, rest int) *grid {
 			verdict.style = green
 		}
 		row := []cell{
-			nameCell(c.Site, 0), verdict, {text: probability(c)},
+			nameCell(c.Site, nameWidth(0, lineWidth)), verdict, {text: probability(c)},
 			change(c.Count, func(v float64) string { return formatCount(uint64(v)) }),
 			change(c.Mean, formatDuration), change(c.P50, formatDuration), change(c.P99, formatDuration),
 			change(c.ErrorRate, func(v float64) string { return formatShare(v, 1) }),

@@ -50,8 +50,8 @@ func ExampleTree() {
 	// spans 4, sites 2, tracks 2, self time 50.0 ms
 	//
 	//   total     self  self%  calls  errors      p99  call tree
-	// 50.0 ms  10.0 ms  20.0%      2       0  29.9 ms  GET /cart  [otelhttp]  shop/cart.go:12
-	// 40.0 ms  40.0 ms  80.0%      2       1  24.9 ms  └─ SELECT items  [otelsql]
+	// 50.0 ms  10.0 ms  20.0%      2       0  29.9 ms  GET /cart (server)  [otelhttp]  shop/cart.go:12
+	// 40.0 ms  40.0 ms  80.0%      2       1  24.9 ms  └─ SELECT items (client)  [otelsql]
 }
 
 func ExampleFolded() {

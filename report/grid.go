@@ -48,6 +48,34 @@ func (g *grid) fit(width int) *grid {
 	return g
 }
 
+// clipLast cuts the cells of the last column where a line would be wider than width, but never shorter than its title.
+// A width of 0 or less is no limit.
+func (g *grid) clipLast(width int) *grid {
+	if width <= 0 {
+		return g
+	}
+	last := len(g.columns) - 1
+	for _, w := range g.widths()[:last] {
+		width -= w + len(columnGap)
+	}
+	width = max(width, displayWidth(g.columns[last].title))
+	for _, row := range g.rows {
+		row[last] = row[last].clip(width)
+	}
+	return g
+}
+
+// clip cuts the note, and when that is not enough the text.
+func (c cell) clip(width int) cell {
+	c.text = clip(c.text, width)
+	if room := width - displayWidth(c.text); room > 0 {
+		c.note = clip(c.note, room)
+	} else {
+		c.note = ""
+	}
+	return c
+}
+
 // widths returns the width of each column.
 func (g *grid) widths() []int {
 	widths := make([]int, len(g.columns))

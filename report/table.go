@@ -18,7 +18,7 @@ type TableOptions struct {
 	// Top is how many rows to show. The others are summed up in one row "(N more)". 0 and less show all.
 	Top int
 	// Width is the largest number of terminal columns for a name, track or location, of which the rest is cut;
-	// 0 means 60, 24 for a track, whose end is kept; less than 0 no limit.
+	// 0 means 60, but no more than a third of LineWidth, and 24 for a track, whose end is kept; less than 0 no limit.
 	Width int
 	// LineWidth is the width of the terminal. The last columns are left out as far as it takes to fit a line into
 	// it. 0 and less mean no limit.
@@ -76,7 +76,7 @@ func tableGrid(s *core.Snapshot, key SortKey, o TableOptions) *grid {
 	}
 	for _, i := range order[:shown] {
 		site := s.Blocks[i].Site
-		row(nameCell(site, o.Width), &s.Blocks[i].Stats, site)
+		row(nameCell(site, nameWidth(o.Width, o.LineWidth)), &s.Blocks[i].Stats, site)
 	}
 	if rest := order[shown:]; len(rest) > 0 {
 		var sum core.Stats
@@ -88,12 +88,22 @@ func tableGrid(s *core.Snapshot, key SortKey, o TableOptions) *grid {
 	return g
 }
 
+// nameWidth returns the width to cut names to: on a narrow terminal it leaves room for figures beside them.
+func nameWidth(width, line int) int {
+	if width != 0 || line <= 0 {
+		return width
+	}
+	return min(defaultWidth, max(line/3, leastNameWidth))
+}
+
 func moreCell(n int) cell { return cell{text: "(" + strconv.Itoa(n) + " more)", style: dim} }
 
-// What a name or location, and a track or service, may take of the width of a table by default.
+// What a name or location, and a track or service, may take of the width of a line by default; a name never has less
+// than leastNameWidth for the sake of the figures.
 const (
 	defaultWidth      = 60
 	defaultTrackWidth = 24
+	leastNameWidth    = 16
 )
 
 func nameCell(s core.Site, width int) cell {

@@ -138,3 +138,18 @@ func TestTableFitsTheTerminal(t *testing.T) {
 		require.True(t, len(line) <= max(width, len("GET /")), "%q is wider than %d", line, width)
 	}
 }
+
+// TestTableKeepsFiguresBesideLongNames: on the narrowest of usual terminals one sees by what the rows are sorted.
+func TestTableKeepsFiguresBesideLongNames(t *testing.T) {
+	header := func(o report.TableOptions) string {
+		var b bytes.Buffer
+		require.NoError(t, report.Table(&b, longNames(), o))
+		lines := strings.Split(b.String(), "\n")
+		for _, line := range lines {
+			require.LessOrEqual(t, len([]rune(line)), 80)
+		}
+		return lines[4]
+	}
+	require.Regexp(t, `name.*calls.*errors.*total.*self.*self%`, header(report.TableOptions{LineWidth: 80}))
+	require.NotContains(t, header(report.TableOptions{LineWidth: 80, Width: 60}), "self", "a width that is asked for is kept")
+}

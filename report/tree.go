@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -20,6 +21,10 @@ type TreeOptions struct {
 	MinShare float64
 	// MaxDepth is how many levels to show, of which the roots are the first. 0 and less show all.
 	MaxDepth int
+	// Width is the largest number of terminal columns for a name, track or location, as in [TableOptions].
+	Width int
+	// LineWidth is the width of the terminal, at which the names are cut; 0 and less mean no limit.
+	LineWidth int
 	// Color marks titles, errors and warnings by ANSI colours. See [IsColorTerminal].
 	Color bool
 }
@@ -43,7 +48,7 @@ func Tree(w io.Writer, s *core.Snapshot, o TreeOptions) error {
 	if v := newTreeView(s, key, o); len(v.calls) == 0 {
 		bw.WriteString("nothing recorded\n")
 	} else {
-		v.grid().write(bw, o.Color)
+		v.grid().clipLast(o.LineWidth).write(bw, o.Color)
 	}
 	if err := bw.Flush(); err != nil {
 		return fmt.Errorf("write tree: %w", err)
@@ -191,23 +196,25 @@ func (v *treeView) fold(calls []int) (*core.Stats, cell) {
 	return &sum, label
 }
 
-// label returns the name of a call. Service and track are noted where they differ from those of the parent.
+// label returns the name of a call, with its kind as in the table: siblings may differ in nothing else. Service and track
+// are noted where they differ from those of the parent.
 func (v *treeView) label(i int) cell {
 	c := v.calls[i]
 	if c.block < 0 {
 		return cell{text: pendingName, note: "  a span around these is still open"}
 	}
 	site := v.snapshot.Blocks[c.block].Site
-	label := cell{text: siteName(site)}
+	width := v.options.Width
+	label := nameCell(site, width)
 	if level := v.recursion(i); level > 1 {
 		label.text += " (recursion, level " + strconv.Itoa(level) + ")"
 	}
 	if above := v.site(c.parent); site.Service != above.Service || site.Track != above.Track {
 		if track := trackName(site.Service, site.Track); track != "" {
-			label.note = "  [" + visible(track) + "]"
+			label.note += "  [" + clipFront(visible(track), cmp.Or(width, defaultTrackWidth)) + "]"
 		}
 	}
-	if location := shortLocation(site); location != "" {
+	if location := locationCell(site, width).text; location != "" {
 		label.note += "  " + location
 	}
 	return label

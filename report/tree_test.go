@@ -110,3 +110,51 @@ func TestTreeSelfAddsUp(t *testing.T) {
 		require.InDelta(t, 100, sum, 0.5, "%+v", o)
 	}
 }
+
+// longNames is a profile of which no line fits a terminal.
+func longNames() *core.Snapshot {
+	long := strings.Repeat("name ", 100)
+	p := newProfile("long")
+	root := core.Site{Track: "track/" + long, Name: "GET " + long, File: "/src/shop/" + long + ".go", Line: 7}
+	child := core.Site{Track: "track/" + long, Name: "SELECT " + long}
+	p.record(observation{duration: 2 * ms, self: ms}, root)
+	p.record(observation{duration: ms, self: ms}, root, child)
+	return p.snapshot()
+}
+
+// TestTreeFitsTheTerminal: what is cut is the names, never the figures.
+func TestTreeFitsTheTerminal(t *testing.T) {
+	s := longNames()
+	whole := treeRows(t, s, report.TreeOptions{})
+	figures := len("2.00 ms  1.00 ms  50.0%      1       0  2.00 ms  ")
+	for width := 1; width < 200; width++ {
+		for i, row := range treeRows(t, s, report.TreeOptions{LineWidth: width}) {
+			columns := len([]rune(row))
+			require.LessOrEqual(t, columns, max(width, figures+len("call tree")))
+			require.Equal(t, whole[i][:figures], row[:figures])
+			if columns < len([]rune(whole[i])) {
+				require.Equal(t, max(width, figures+len("call tree")), columns, "room is left")
+			}
+		}
+	}
+}
+
+// TestTreeTellsKindsApart: a client and a server of the same call often have the same name and track.
+func TestTreeTellsKindsApart(t *testing.T) {
+	p := newProfile("kinds")
+	for _, kind := range []core.Kind{core.KindInternal, core.KindServer, core.KindClient} {
+		p.record(observation{duration: ms, self: ms}, core.Site{Track: "rpc", Name: "Charge", Kind: kind})
+	}
+	var labels []string
+	for _, row := range treeRows(t, p.snapshot(), report.TreeOptions{}) {
+		labels = append(labels, row[strings.Index(row, "Charge"):])
+	}
+	require.Equal(t, []string{"Charge  [rpc]", "Charge (server)  [rpc]", "Charge (client)  [rpc]"}, labels)
+}
+
+func TestTreeCutsLongNames(t *testing.T) {
+	row := func(width int) string { return treeRows(t, longNames(), report.TreeOptions{Width: width})[0] }
+	require.Less(t, len(row(0)), 250)
+	require.Less(t, len(row(10)), 100)
+	require.Greater(t, len(row(-1)), 1500)
+}

@@ -108,7 +108,7 @@ func (f *reportFlags) writer(p Process) (func(io.Writer, *core.Snapshot) error, 
 		o := report.TableOptions{Sort: key, Top: f.top, LineWidth: width, Color: color}
 		return func(w io.Writer, s *core.Snapshot) error { return report.Table(w, s, o) }, nil
 	case "tree":
-		o := report.TreeOptions{Sort: key, Color: color}
+		o := report.TreeOptions{Sort: key, LineWidth: width, Color: color}
 		return func(w io.Writer, s *core.Snapshot) error { return report.Tree(w, s, o) }, nil
 	}
 	format, err := report.Lookup(f.format)
