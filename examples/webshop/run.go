@@ -57,7 +57,8 @@ func run(ctx context.Context, c config, out *os.File) (result, error) {
 
 // conclude prints the final report, writes the files and compares the counts.
 func conclude(c config, r result, out *os.File) error {
-	if err := report.Table(out, r.profile, report.TableOptions{Top: c.top, Color: report.IsColorTerminal(out)}); err != nil {
+	o := report.TableOptions{Top: c.top, LineWidth: screenOf(out).width, Color: report.IsColorTerminal(out)}
+	if err := report.Table(out, r.profile, o); err != nil {
 		return err
 	}
 	if err := r.print(c, out); err != nil {
@@ -106,7 +107,8 @@ func serve(ctx context.Context, c config, t *telemetry, out *os.File) (tally loa
 		driver.Rate = 0
 		return driver.Run(ctx)
 	}
-	banner := fmt.Sprintf("webshop on %s/, its profile on %s/debug/otelprof/ (open it in a browser); Ctrl-C ends it", shopServer.url, debugServer.url)
+	// Each line fits a terminal: an address that is cut cannot be opened.
+	banner := fmt.Sprintf("profile: %s/debug/otelprof/ (open it in a browser)\nwebshop: %s/; Ctrl-C ends it", debugServer.url, shopServer.url)
 	v := startView(c, t, banner, out)
 	defer v.close()
 	return driver.Run(ctx)

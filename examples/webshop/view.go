@@ -64,16 +64,38 @@ func (v *view) refresh() {
 	}
 }
 
-// table draws the table over the previous one in a single write, so that it does not flicker.
+// table draws the table over the previous one in a single write, so that it does not flicker. The size is asked for each
+// time, because people resize their terminals.
 func (v *view) table(s *core.Snapshot) {
+	lines := bytes.ReplaceAll(v.frame(s, screenOf(v.out)), []byte("\n"), []byte("\x1b[K\n"))
+	fmt.Fprintf(v.out, "\x1b[H%s\x1b[K\x1b[J", lines)
+}
+
+// frame returns what fits on the screen: a line more would scroll out the first ones, which matter most.
+func (v *view) frame(s *core.Snapshot, size screen) []byte {
+	top := v.config.top
+	if top <= 0 {
+		top = len(s.Blocks)
+	}
+	for {
+		frame := v.rows(s, top, size.width)
+		over := bytes.Count(frame, []byte("\n")) + 1 - size.height
+		if size.height == 0 || over <= 0 || top == 1 {
+			return frame
+		}
+		top = max(min(top, len(s.Blocks))-over, 1)
+	}
+}
+
+func (v *view) rows(s *core.Snapshot, top, width int) []byte {
 	var frame bytes.Buffer
 	fmt.Fprintf(&frame, "%s\n\n", v.banner)
-	if err := report.Table(&frame, s, report.TableOptions{Top: v.config.top, Color: report.IsColorTerminal(v.out)}); err != nil {
+	o := report.TableOptions{Top: top, LineWidth: width, Color: report.IsColorTerminal(v.out)}
+	if err := report.Table(&frame, s, o); err != nil {
 		fmt.Fprintln(&frame, err)
 	}
 	fmt.Fprintf(&frame, "\nexported by sampling: %d spans", v.telemetry.raw.Stats().Exported)
-	lines := bytes.ReplaceAll(frame.Bytes(), []byte("\n"), []byte("\x1b[K\n"))
-	fmt.Fprintf(v.out, "\x1b[H%s\x1b[K\x1b[J", lines)
+	return frame.Bytes()
 }
 
 func (v *view) line(s *core.Snapshot) {
@@ -85,10 +107,4 @@ func (v *view) line(s *core.Snapshot) {
 	}
 	fmt.Fprintf(v.out, "%4.0fs: %d spans profiled, %d exported; most self time: %s in %q\n", time.Since(v.started).Seconds(),
 		s.Counters.Spans, v.telemetry.raw.Stats().Exported, time.Duration(busiest.Stats.Self).Round(time.Millisecond), busiest.Site.Name)
-}
-
-// isTerminal reports whether f is a terminal that understands control sequences.
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
 }
