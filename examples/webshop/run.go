@@ -35,6 +35,11 @@ func run(ctx context.Context, c config, out *os.File) (result, error) {
 		ctx, cancel = context.WithTimeout(ctx, c.duration)
 		defer cancel()
 	}
+	if c.out != "" {
+		if err := makeFolder(c.out); err != nil {
+			return result{}, err
+		}
+	}
 	var spans io.Writer
 	if c.printSpans {
 		spans = out
