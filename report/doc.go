@@ -1,5 +1,5 @@
 // Package report writes a [core.Snapshot] in the formats that people and other tools read: a terminal table and
-// call tree, CSV, JSON, folded stacks for flame graphs, pprof, and Prometheus or OpenMetrics text.
+// call tree, an HTML page with a flame graph, CSV, JSON, folded stacks, pprof, and Prometheus or OpenMetrics text.
 //
 // Every format is one function Xxx(w, snapshot, XxxOptions), and the zero value of its options is a good default.
 // [Formats] and [Lookup] give the formats by name, for flags and URLs.
@@ -11,8 +11,9 @@
 // child covers; self times may be added up, and shares ("self%") are shares of their sum.
 //
 // Observations whose place in the call tree is not settled, because a span around them is still open, are in the
-// blocks but not in the nodes of a snapshot. The formats that show the call tree (tree, folded stacks, pprof)
-// file them under one root named "(pending)", so that nothing is missing from their sums.
+// blocks but not in the nodes of a snapshot; without a call tree (otelprof.WithCallTree) all of them are. The formats that
+// show the tree (tree, HTML, folded stacks, pprof) file them under one root named "(pending)", so that nothing is missing
+// from their sums.
 //
 // # Errors and concurrency
 //

@@ -201,7 +201,7 @@ func (v *treeView) fold(calls []int) (*core.Stats, cell) {
 func (v *treeView) label(i int) cell {
 	c := v.calls[i]
 	if c.block < 0 {
-		return cell{text: pendingName, note: "  a span around these is still open"}
+		return cell{text: pendingName, note: "  " + v.reasonForPending()}
 	}
 	site := v.snapshot.Blocks[c.block].Site
 	width := v.options.Width
@@ -218,6 +218,14 @@ func (v *treeView) label(i int) cell {
 		label.note += "  " + location
 	}
 	return label
+}
+
+// reasonForPending tells why there is a root for what is pending. Nodes are proof that a call tree is kept.
+func (v *treeView) reasonForPending() string {
+	if len(v.snapshot.Nodes) == 0 {
+		return "no call tree is kept, or a span around all of these is still open"
+	}
+	return "a span around these is still open"
 }
 
 // site returns the site of call i, the zero Site if it has none or i is -1.

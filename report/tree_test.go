@@ -139,6 +139,22 @@ func TestTreeFitsTheTerminal(t *testing.T) {
 	}
 }
 
+// TestTreeSaysWhyThereIsPending: without a call tree nothing need be open.
+func TestTreeSaysWhyThereIsPending(t *testing.T) {
+	site := core.Site{Track: "t", Name: "a"}
+	a, err := core.New(core.Config{NoTree: true})
+	require.NoError(t, err)
+	a.Record(a.Label(site), &core.Observation{Duration: int64(ms)})
+	require.Contains(t, treeRows(t, a.Snapshot(), report.TreeOptions{})[0], "(pending)  no call tree is kept, or")
+
+	p := newProfile("pending")
+	p.record(observation{duration: ms, self: ms}, site)
+	s := p.snapshot()
+	s.Blocks[0].Stats = s.Blocks[0].Stats.Merge(s.Blocks[0].Stats)
+	s.Blocks[0].Pending = 1
+	require.Contains(t, treeRows(t, s, report.TreeOptions{Sort: report.SortName})[1], "(pending)  a span around these is still open")
+}
+
 // TestTreeTellsKindsApart: a client and a server of the same call often have the same name and track.
 func TestTreeTellsKindsApart(t *testing.T) {
 	p := newProfile("kinds")

@@ -65,7 +65,7 @@ function statistics(profile, block) {
   ];
   if (block.bytes > 0) rows.push(["Bytes", formatBytes(block.bytes)]);
   if (block.bytes > 0 && block.total > 0) rows.push(["Bandwidth", formatBytes(block.bytes / (block.total / 1e9)) + "/s"]);
-  if (block.pending > 0) rows.push(["Not in the tree yet", formatCount(block.pending)]);
+  if (block.pending > 0) rows.push(["Not in the tree", formatCount(block.pending)]);
   return rows;
 }
 
