@@ -97,7 +97,11 @@ func (r RepeatResult) BestBandwidth() float64 {
 // String returns the statistics in one line for people.
 func (r RepeatResult) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d runs", quote(r.Name), r.N)
+	runs := "runs"
+	if r.N == 1 {
+		runs = "run"
+	}
+	fmt.Fprintf(&b, "%s: %d %s", quote(r.Name), r.N, runs)
 	if r.N == 0 {
 		return b.String()
 	}
@@ -110,7 +114,7 @@ func (r RepeatResult) String() string {
 		fmt.Fprintf(&b, ", %d beyond 2σ", n)
 	}
 	if r.Bytes > 0 {
-		fmt.Fprintf(&b, ", %.4g MiB/s (best %.4g)", r.Bandwidth()/(1<<20), r.BestBandwidth()/(1<<20))
+		fmt.Fprintf(&b, ", %s (best %s)", readableBandwidth(r.Bandwidth()), readableBandwidth(r.BestBandwidth()))
 	}
 	return b.String()
 }
@@ -122,4 +126,15 @@ func readable(d time.Duration) time.Duration {
 		unit *= 10
 	}
 	return d.Round(unit)
+}
+
+// readableBandwidth writes bytes per second with four significant digits, in a unit that needs no exponent.
+func readableBandwidth(bytes float64) string {
+	units := [...]string{"B/s", "KiB/s", "MiB/s", "GiB/s", "TiB/s"}
+	i := 0
+	for bytes >= 1000 && i < len(units)-1 {
+		bytes /= 1024
+		i++
+	}
+	return fmt.Sprintf("%.4g %s", bytes, units[i])
 }

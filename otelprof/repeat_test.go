@@ -49,7 +49,7 @@ func TestRepeatCount(t *testing.T) {
 		require.InEpsilon(t, 5*(1<<20)/0.020, r.Bandwidth(), 1e-12)
 		require.InEpsilon(t, (1<<20)/0.002, r.BestBandwidth(), 1e-12)
 		require.Equal(t, `"decode": 5 runs, mean 4ms (95 % between 2.244ms and 5.756ms), σ 1.414ms, min 2ms, max 6ms,`+
-			" 250 MiB/s (best 500)", r.String())
+			" 250 MiB/s (best 500 MiB/s)", r.String())
 
 		require.Len(t, p.Snapshot().Blocks, 1)
 		b := p.Snapshot().Blocks[0]
@@ -177,7 +177,11 @@ func TestRepeatOutliers(t *testing.T) {
 	require.Equal(t, []int{9}, newRepeatResult("", "x", 0, []time.Duration{0, 0, 0, 0, 0, 0, 0, 0, 0, 1e6}).Outliers)
 	// Four zeros and a one: 1.79.
 	require.Empty(t, newRepeatResult("", "x", 0, []time.Duration{0, 0, 0, 0, 1e6}).Outliers)
-	require.Equal(t, `"x": 1 runs, mean 123.5ms, min 123.5ms, max 123.5ms`, newRepeatResult("", "x", 0, []time.Duration{123456789}).String())
+	for bytes, want := range map[int64]string{1: "1 B/s", 1 << 20: "1 MiB/s", 999 << 10: "999 KiB/s", 29_500 << 20: "28.81 GiB/s", 1 << 50: "1024 TiB/s"} {
+		r := newRepeatResult("", "x", bytes, []time.Duration{time.Second})
+		require.Contains(t, r.String(), ", "+want+" (best "+want+")")
+	}
+	require.Equal(t, `"x": 1 run, mean 123.5ms, min 123.5ms, max 123.5ms`, newRepeatResult("", "x", 0, []time.Duration{123456789}).String())
 }
 
 func TestRepeatCompare(t *testing.T) {
