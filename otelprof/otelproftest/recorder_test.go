@@ -46,10 +46,13 @@ func TestWithProvider(t *testing.T) {
 	s.query(t.Context(), "SELECT")
 	rec.Site("sql", "SELECT").Calls(1)
 	require.Empty(t, exported.GetSpans(), "the sampler still decides on the export")
+	s.category(t.Context(), 1)
 
 	fake.end()
 	s.query(t.Context(), "SELECT")
+	s.category(t.Context(), 5)
 	rec.Site("sql", "SELECT").Calls(1)
+	rec.Site("shop", "load product").Calls(1).AtMostPerParent(1)
 	require.Empty(t, fake.take(), "the recorder has left the provider")
 }
 
