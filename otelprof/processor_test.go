@@ -133,45 +133,24 @@ func (d decide) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingRes
 }
 func (decide) Description() string { return "by name" }
 
-// Remote parents, new roots, links and contexts of nothing make roots.
-func TestRoots(t *testing.T) {
-	p, tracer := profiled(t)
-	remote := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, Remote: true})
-	ctx, outer := tracer.Start(context.Background(), "outer")
-	end := func(name string, ctx context.Context, options ...trace.SpanStartOption) {
-		_, s := tracer.Start(ctx, name, options...)
-		s.End()
+// The slowest span is the exemplar also where the ids of a span are read only if they are needed.
+func TestSlowestWithStatisticsOnly(t *testing.T) {
+	for _, fast := range []bool{true, false} {
+		p, tracer := profiled(t, append([]otelprof.Option{otelprof.WithFastAccess(fast)}, statisticsOnly...)...)
+		start := time.Now()
+		var slowest trace.SpanContext
+		for _, ms := range []time.Duration{5, 3, 9, 2, 9, 1} {
+			_, span := tracer.Start(context.Background(), "work", trace.WithTimestamp(start))
+			span.End(trace.WithTimestamp(start.Add(ms * time.Millisecond)))
+			if start = start.Add(time.Second); ms == 9 {
+				slowest = span.SpanContext() // of equals the later one
+			}
+		}
+		got := total(check(t, p.Snapshot()), "work").Slowest
+		require.EqualValues(t, 9*time.Millisecond, got.Duration)
+		require.Equal(t, slowest.TraceID(), trace.TraceID(got.Trace))
+		require.Equal(t, slowest.SpanID(), trace.SpanID(got.Span))
 	}
-	end("remote", trace.ContextWithRemoteSpanContext(ctx, remote))
-	end("new root", ctx, trace.WithNewRoot(), trace.WithLinks(trace.LinkFromContext(ctx)))
-	end("no context", nil) //nolint:staticcheck // what users do
-	end("local", ctx)
-	outer.End()
-	s := check(t, p.Snapshot())
-	for _, root := range []string{"outer", "remote", "new root", "no context"} {
-		require.NotNil(t, nodeAt(s, root), root)
-	}
-	require.NotNil(t, nodeAt(s, "outer", "local"))
-	require.Zero(t, s.Counters.Detached)
-}
-
-// Several spans of one remote parent, as of one client that calls twice, are roots of one trace.
-func TestTwoRootsOfOneTrace(t *testing.T) {
-	p, tracer := profiled(t)
-	remote := trace.ContextWithRemoteSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
-		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, Remote: true,
-	}))
-	ctx, one := tracer.Start(remote, "one")
-	_, two := tracer.Start(remote, "two")
-	one.End()
-	_, late := tracer.Start(ctx, "late")
-	late.End()
-	require.EqualValues(t, 2, check(t, p.Snapshot()).Counters.Spans)
-	two.End()
-	s := check(t, p.Snapshot())
-	require.EqualValues(t, 1, nodeAt(s, "one", "late").Stats.Count)
-	require.EqualValues(t, 1, nodeAt(s, "two").Stats.Count)
-	require.Equal(t, nodeAt(s, "one").Stats.Total, nodeAt(s, "one").Stats.Self, "late began after one had ended")
 }
 
 // A processor that is registered while spans are open counts their ends, as roots; one that is unregistered is shut

@@ -52,7 +52,6 @@ func pendingCalls(s *core.Snapshot) []call {
 			calls = append(calls, call{parent: -1, block: -1, stats: root})
 		}
 		stats := b.Stats.Sub(settled[i])
-		stats.Active = 0
 		*root = root.Merge(core.Stats{Total: stats.Total})
 		calls = append(calls, call{parent: len(s.Nodes), depth: 1, block: i, stats: &stats})
 	}
