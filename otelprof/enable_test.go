@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace"
@@ -219,4 +220,20 @@ func TestStatisticsOnlyLeavesOutWhatStartedWhileOff(t *testing.T) {
 	otelprof.SetGlobalEnabled(true)
 	span.End()
 	require.Len(t, check(t, p.Snapshot()).Blocks, 1)
+}
+
+// A span that starts just after the switch went off may have got its time just before that: it is not counted at all,
+// instead of as one whose start was missed.
+func TestStartTimeFromJustBeforeTheSwitch(t *testing.T) {
+	for _, options := range [][]otelprof.Option{nil, statisticsOnly} {
+		p, tracer := profiled(t, options...)
+		before := time.Now().Add(-time.Second)
+		p.SetEnabled(false)
+		_, span := tracer.Start(context.Background(), "late to look", trace.WithTimestamp(before))
+		p.SetEnabled(true)
+		span.End()
+		s := check(t, p.Snapshot())
+		require.Zero(t, s.Counters.Spans)
+		require.Zero(t, s.Counters.Unstarted)
+	}
 }
