@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -235,5 +236,22 @@ func TestStartTimeFromJustBeforeTheSwitch(t *testing.T) {
 		s := check(t, p.Snapshot())
 		require.Zero(t, s.Counters.Spans)
 		require.Zero(t, s.Counters.Unstarted)
+	}
+}
+
+// A span that started while the profiler was off stays left out, however often it is switched until the span ends.
+func TestSwitchedOffTwice(t *testing.T) {
+	for _, options := range [][]otelprof.Option{nil, statisticsOnly} {
+		synctest.Test(t, func(t *testing.T) {
+			p, tracer := profiled(t, options...)
+			p.SetEnabled(false)
+			_, span := tracer.Start(context.Background(), "half")
+			p.SetEnabled(true)
+			time.Sleep(time.Hour)
+			p.SetEnabled(false)
+			p.SetEnabled(true)
+			span.End()
+			require.Zero(t, check(t, p.Snapshot()).Counters.Spans)
+		})
 	}
 }
