@@ -34,10 +34,12 @@ type fastAccess struct {
 }
 
 // sdkAccess returns the fast access to the SDK that is linked in, nil if it is not as expected.
-var sdkAccess = sync.OnceValue(func() *fastAccess {
-	probe := &probe{}
+var sdkAccess = sync.OnceValue(func() *fastAccess { return (&probe{}).run() })
+
+// run shows the probe some spans and returns the access that read all of them right, or nil.
+func (p *probe) run() *fastAccess {
 	tp := sdktrace.NewTracerProvider(
-		sdktrace.WithSpanProcessor(probe), sdktrace.WithSampler(sdktrace.AlwaysSample()), sdktrace.WithResource(resource.Empty()),
+		sdktrace.WithSpanProcessor(p), sdktrace.WithSampler(sdktrace.AlwaysSample()), sdktrace.WithResource(resource.Empty()),
 	)
 	ctx, parent := tp.Tracer("otelprof/probe").Start(context.Background(), "parent", trace.WithSpanKind(trace.SpanKindServer))
 	_, child := tp.Tracer("otelprof/probe/child").Start(ctx, "child", trace.WithSpanKind(trace.SpanKindClient),
@@ -45,8 +47,8 @@ var sdkAccess = sync.OnceValue(func() *fastAccess {
 	child.SetStatus(codes.Error, "probe")
 	child.End()
 	parent.End(trace.WithTimestamp(time.Now().Add(time.Second)))
-	return probe.access
-})
+	return p.access
+}
 
 // probe is a processor that derives the layout from the first span and drops it again if any span disagrees.
 type probe struct {
