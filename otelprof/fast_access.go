@@ -46,6 +46,9 @@ func (p *probe) run() *fastAccess {
 		trace.WithAttributes(attribute.String("key", "value"), attribute.Int("other", 2)))
 	child.SetStatus(codes.Error, "probe")
 	child.End()
+	elsewhere := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, Remote: true})
+	_, remote := tp.Tracer("otelprof/probe").Start(trace.ContextWithSpanContext(context.Background(), elsewhere), "remote parent")
+	remote.End()
 	parent.End(trace.WithTimestamp(time.Now().Add(time.Second)))
 	return p.access
 }

@@ -26,6 +26,7 @@ func TestWrongLayoutIsNotUsed(t *testing.T) {
 		"span":                  func(f *fastAccess) { f.spanID = good.traceID },
 		"flags":                 func(f *fastAccess) { f.flags = good.remote },
 		"remote":                func(f *fastAccess) { f.remote = good.flags },
+		"remote, never set":     func(f *fastAccess) { f.remote = good.remote - 8 }, // in the trace state, which is empty
 		"started":               func(f *fastAccess) { f.startedContext = good.startedParent },
 		"parent":                func(f *fastAccess) { f.startedParent = good.startedContext },
 		"type of started spans": func(f *fastAccess) { f.started = good.ended },
