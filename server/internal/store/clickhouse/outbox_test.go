@@ -44,3 +44,25 @@ func TestDamagedParcelIsGivenUp(t *testing.T) {
 	require.Equal(t, []uint64{second.number}, local.Parcels())
 	require.NoError(t, local.Close())
 }
+
+// What a later version left in the queue is not taken for damaged, which would be dropped: the store does not open.
+func TestParcelOfALaterVersion(t *testing.T) {
+	ctx := context.Background()
+	log := slog.New(slog.DiscardHandler)
+	dir := t.TempDir()
+	local, err := pebblestore.Open(pebblestore.Options{Dir: dir, Logger: log})
+	require.NoError(t, err)
+	packed := EncodeParcel(t, &storetest.NewGenerator(1).Segment(3).Segment)
+	packed[0] = parcelFormat + 1
+	number, err := local.CommitParcel(ctx, packed, nil)
+	require.NoError(t, err)
+	require.NoError(t, local.Close())
+
+	_, err = Open(ctx, Options{URL: "clickhouse://127.0.0.1:1/x?dial_timeout=50ms", Dir: dir, Logger: log})
+	require.ErrorContains(t, err, "use the version that wrote it")
+
+	local, err = pebblestore.Open(pebblestore.Options{Dir: dir, Logger: log})
+	require.NoError(t, err)
+	require.Equal(t, []uint64{number}, local.Parcels())
+	require.NoError(t, local.Close())
+}

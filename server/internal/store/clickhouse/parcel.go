@@ -117,8 +117,12 @@ func (m *parcelMemory) pack(to []byte) []byte {
 
 // unpack reads what pack wrote.
 func (m *parcelMemory) unpack(b []byte) (*parcel, error) {
-	if len(b) < parcelHead || b[0] < 1 || b[0] > parcelFormat {
-		return nil, fmt.Errorf("%w: a parcel of another format", store.ErrDamaged)
+	if len(b) < parcelHead || b[0] < 1 {
+		return nil, fmt.Errorf("%w: a parcel of no format", store.ErrDamaged)
+	}
+	if b[0] > parcelFormat {
+		// Not damaged, which would be given up: whoever wrote it can send it.
+		return nil, fmt.Errorf("the queue has a parcel of format %d, this version of otelprof knows %d: use the version that wrote it", b[0], parcelFormat)
 	}
 	copy(m.head[:], b)
 	m.packed = len(b)
