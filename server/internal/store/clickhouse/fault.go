@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
@@ -42,6 +43,9 @@ func explain(err error) error {
 	exception, refused := refusal(err)
 	if errors.Is(err, context.DeadlineExceeded) || refused && exception.Code == codeTooSlow {
 		return fmt.Errorf("ClickHouse takes too long: %w", err)
+	}
+	if !refused && strings.Contains(err.Error(), "[handshake] unexpected packet") {
+		return fmt.Errorf("what answers is not the native protocol of ClickHouse: correct the port, which is 9000 as a rule, or 9440 with ?secure=true: %w", err)
 	}
 	if !refused {
 		return fmt.Errorf("ClickHouse does not answer: %w", err)

@@ -330,3 +330,23 @@ func TestSentTwice(t *testing.T) {
 	requireAll(t, s, []*storetest.Made{m})
 	require.NoError(t, s.Close())
 }
+
+// TestWrongPort has HTTP where ClickHouse's native protocol should be: the usual mistake is the port 8123.
+func TestWrongPort(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var web sync.WaitGroup
+	web.Go(func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_, _ = c.Read(make([]byte, 1))
+		_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+	})
+	err = clickhouse.Migrate(t.Context(), "clickhouse://"+l.Addr().String()+"/x", clickhouse.Schema{})
+	require.ErrorContains(t, err, "correct the port")
+	require.NoError(t, l.Close())
+	web.Wait()
+}
