@@ -42,7 +42,8 @@ func newSchema(p Process) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the statements that make the tables, or apply them",
-		Long: `Print the statements that make the tables in ClickHouse. With --apply, make them, or what is new of them: what is there stays.
+		Long: `Print the statements that make the tables in ClickHouse. With --apply, make them, or what is new of them: what is there stays,
+but for the --ttl, which tables that are there are given too; without --ttl they keep theirs. A node with --retention deletes as well.
 The table of spans is otel_traces of the OpenTelemetry Collector's exporter, with columns more; one that a Collector made is used.
 
   otelprof clickhouse schema --ttl 30d
@@ -74,7 +75,7 @@ The table of spans is otel_traces of the OpenTelemetry Collector's exporter, wit
 	}
 	flags := c.Flags()
 	addSchema(flags, &schema, "")
-	flags.StringVar(&ttl, "ttl", "0", "when ClickHouse deletes what is old, in whole days such as 30d; 0 is never")
+	flags.StringVar(&ttl, "ttl", "0", "when ClickHouse deletes what is old, in whole days such as 30d; 0 is never, or what it was")
 	flags.BoolVar(&apply, "apply", false, "make the tables in --clickhouse")
 	flags.StringVar(&url, "clickhouse", "", "`URL` of ClickHouse, clickhouse://user:password@host:9000/database; better given by OTELPROF_CLICKHOUSE")
 	return withConfig(c, p)

@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -52,6 +53,13 @@ func TestRefusalsAreExplained(t *testing.T) {
 	}
 	require.True(t, passes(context.DeadlineExceeded))
 	require.NoError(t, explain(nil))
+}
+
+func TestTTLStatements(t *testing.T) {
+	require.Empty(t, Schema{Cluster: "main"}.ttlStatements())
+	statements := Schema{Cluster: "main", TTL: 24 * time.Hour}.ttlStatements()
+	require.Len(t, statements, 5)
+	require.Contains(t, statements, "ALTER TABLE otel_traces_local ON CLUSTER 'main' MODIFY TTL toDateTime(Timestamp) + toIntervalDay(1)")
 }
 
 // FuzzDecodeParcel must neither panic nor take memory for what is not there.

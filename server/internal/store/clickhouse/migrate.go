@@ -16,10 +16,7 @@ const versions = "otelprof_schema"
 
 // versionTable makes the table of the versions. In a cluster, one that all servers have a replica of.
 func (s Schema) versionTable() string {
-	on, engine := "", "ReplacingMergeTree"
-	if s.Cluster != "" {
-		on = " ON CLUSTER '" + s.Cluster + "'"
-	}
+	engine := "ReplacingMergeTree"
 	switch {
 	case s.Replicated && s.Cluster != "":
 		// One path for all shards: every server must know the version.
@@ -27,7 +24,7 @@ func (s Schema) versionTable() string {
 	case s.Replicated:
 		engine = "ReplicatedReplacingMergeTree"
 	}
-	return "CREATE TABLE IF NOT EXISTS " + versions + on + " (\n    Version UInt32,\n    Made DateTime DEFAULT now()\n) ENGINE = " +
+	return "CREATE TABLE IF NOT EXISTS " + versions + s.on() + " (\n    Version UInt32,\n    Made DateTime DEFAULT now()\n) ENGINE = " +
 		engine + "\nORDER BY Version"
 }
 
@@ -138,7 +135,8 @@ func (s Schema) exec(ctx context.Context, conn driver.Conn, statement string) er
 	return err
 }
 
-// Migrate makes the tables in a database, or what is new of them. Several may do it at the same time.
+// Migrate makes the tables in a database, or what is new of them, and gives them the TTL if there is one. Several may do it at the
+// same time.
 func Migrate(ctx context.Context, url string, s Schema) (err error) {
 	o, err := parseURL(url)
 	if err != nil {
@@ -149,5 +147,13 @@ func Migrate(ctx context.Context, url string, s Schema) (err error) {
 		return explain(err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	return explain(migrate(ctx, conn, s))
+	if err := migrate(ctx, conn, s); err != nil {
+		return explain(err)
+	}
+	for _, statement := range s.ttlStatements() {
+		if err := s.exec(ctx, conn, statement); err != nil {
+			return fmt.Errorf("the TTL: %w", explain(err))
+		}
+	}
+	return nil
 }

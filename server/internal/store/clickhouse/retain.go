@@ -97,10 +97,7 @@ func ended(cut int64) string {
 
 // stored names the table that has the data.
 func (s *Store) stored(table string) string {
-	if cluster := s.options.Schema.Cluster; cluster != "" {
-		return table + "_local ON CLUSTER '" + cluster + "'"
-	}
-	return table
+	return s.options.Schema.local(table) + s.options.Schema.on()
 }
 
 // dropDays drops the partitions of days that are over before the day before the minute: spans lie in the day of their start.
@@ -116,13 +113,9 @@ func (s *Store) dropDays(ctx context.Context, minute int64) error {
 		"otelprof_hours":          fmt.Sprintf("toInt64OrZero(partition) < %d", day),
 		"otelprof_minutes":        fmt.Sprintf("toInt64OrZero(partition) < %d", day),
 	} {
-		local := table
-		if s.options.Schema.Cluster != "" {
-			local += "_local"
-		}
 		var ids []string
 		err := s.conn.QueryRow(ctx, "SELECT groupUniqArray(partition_id) FROM system.parts WHERE active AND database = currentDatabase() "+
-			"AND table = '"+local+"' AND "+condition).Scan(&ids)
+			"AND table = '"+s.options.Schema.local(table)+"' AND "+condition).Scan(&ids)
 		if err != nil {
 			return explain(err)
 		}

@@ -3,7 +3,9 @@ package clickhouse
 import (
 	"embed"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -61,30 +63,55 @@ func (s Schema) Statements(version int) ([]string, error) {
 	return statements, nil
 }
 
+// moments are the tables that ClickHouse itself deletes from when there is a TTL, and when their rows are from.
+var moments = map[string]string{
+	"otel_traces": "toDateTime(Timestamp)", "otel_traces_trace_id_ts": "toDateTime(Start)",
+	"otelprof_profile": "toDateTime(Minute * 60)", "otelprof_minutes": "toDateTime(Minute * 60)",
+	"otelprof_hours": "toDateTime((Hour + 60) * 60)",
+}
+
+func (s Schema) ttl(table string) string {
+	return fmt.Sprintf("TTL %s + toIntervalDay(%d)", moments[table], s.TTL/(24*time.Hour))
+}
+
+// ttlStatements return what gives tables that are there the TTL; nothing if there is none, for it may be set by hand.
+func (s Schema) ttlStatements() (statements []string) {
+	if s.TTL > 0 {
+		for _, table := range slices.Sorted(maps.Keys(moments)) {
+			statements = append(statements, "ALTER TABLE "+s.local(table)+s.on()+" MODIFY "+s.ttl(table))
+		}
+	}
+	return statements
+}
+
+// local is the name of the table that has the data.
+func (s Schema) local(name string) string {
+	if s.Cluster != "" {
+		return name + "_local"
+	}
+	return name
+}
+
+func (s Schema) on() string {
+	if s.Cluster != "" {
+		return " ON CLUSTER '" + s.Cluster + "'"
+	}
+	return ""
+}
+
 func (s Schema) functions() template.FuncMap {
 	return template.FuncMap{
-		// local is the name of the table that has the data.
-		"local": func(name string) string {
-			if s.Cluster != "" {
-				return name + "_local"
-			}
-			return name
-		},
-		"on": func() string {
-			if s.Cluster != "" {
-				return " ON CLUSTER '" + s.Cluster + "'"
-			}
-			return ""
-		},
+		"local": s.local,
+		"on":    s.on,
 		"engine": func(name string) string {
 			if s.Replicated {
 				return "Replicated" + name
 			}
 			return name
 		},
-		"ttl": func(moment string) string {
+		"ttl": func(name string) string {
 			if s.TTL > 0 {
-				return fmt.Sprintf("TTL %s + toIntervalDay(%d)\n", moment, s.TTL/(24*time.Hour))
+				return s.ttl(name) + "\n"
 			}
 			return ""
 		},

@@ -123,6 +123,23 @@ func TestOtherVersions(t *testing.T) {
 	require.ErrorIs(t, clickhouse.Migrate(context.Background(), o.URL, clickhouse.Schema{}), clickhouse.ErrSchema)
 }
 
+// TestTTL is set where there are tables without one, or with another, and stays when none is given.
+func TestTTL(t *testing.T) {
+	url, ctx := newDatabase(t), t.Context()
+	conn := connect(t, url)
+	for _, c := range []struct {
+		given time.Duration
+		want  string
+		n     uint64
+	}{{0, "", 0}, {30 * 24 * time.Hour, "toIntervalDay(30)", 5}, {7 * 24 * time.Hour, "toIntervalDay(7)", 5}, {0, "toIntervalDay(7)", 5}} {
+		require.NoError(t, clickhouse.Migrate(ctx, url, clickhouse.Schema{TTL: c.given}))
+		var n uint64
+		require.NoError(t, conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND ? != '' "+
+			"AND position(engine_full, ?) > 0", c.want, c.want).Scan(&n))
+		require.Equal(t, c.n, n)
+	}
+}
+
 // TestTableOfACollector has a table that a Collector made, with a span that it wrote.
 func TestTableOfACollector(t *testing.T) {
 	o := options(t, newDatabase(t))

@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS {{local "otel_traces"}}{{on}} (
 ) ENGINE = {{engine "MergeTree"}}
 PARTITION BY toDate(Timestamp)
 ORDER BY (ServiceName, SpanName, toDateTime(Timestamp))
-{{ttl "toDateTime(Timestamp)"}}SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, {{window}};
+{{ttl "otel_traces"}}SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, {{window}};
 
 CREATE TABLE IF NOT EXISTS {{local "otel_traces_trace_id_ts"}}{{on}} (
     TraceId String CODEC(ZSTD(1)),
@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS {{local "otel_traces_trace_id_ts"}}{{on}} (
 ) ENGINE = {{engine "MergeTree"}}
 PARTITION BY toDate(Start)
 ORDER BY (TraceId, Start)
-{{ttl "toDateTime(Start)"}}SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1;
+{{ttl "otel_traces_trace_id_ts"}}SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{local "otel_traces_trace_id_ts_mv"}}{{on}} TO {{local "otel_traces_trace_id_ts"}} AS
 SELECT TraceId, min(Timestamp) AS Start, max(Timestamp) AS End

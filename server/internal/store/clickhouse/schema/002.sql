@@ -61,7 +61,7 @@ CREATE TABLE IF NOT EXISTS {{local "otelprof_profile"}}{{on}} (
 ) ENGINE = {{engine "AggregatingMergeTree"}}
 PARTITION BY intDiv(Minute, 1440)
 ORDER BY (Service, SiteId, PathId, Minute)
-{{ttl "toDateTime(Minute * 60)"}}SETTINGS {{window}};
+{{ttl "otelprof_profile"}}SETTINGS {{window}};
 
 CREATE TABLE IF NOT EXISTS {{local "otelprof_minutes"}}{{on}} (
     Minute Int64,
@@ -73,7 +73,7 @@ CREATE TABLE IF NOT EXISTS {{local "otelprof_minutes"}}{{on}} (
 ) ENGINE = {{engine "AggregatingMergeTree"}}
 PARTITION BY intDiv(Minute, 1440)
 ORDER BY Minute
-{{ttl "toDateTime(Minute * 60)"}}SETTINGS {{window}};
+{{ttl "otelprof_minutes"}}SETTINGS {{window}};
 
 CREATE TABLE IF NOT EXISTS {{local "otelprof_snapshots"}}{{on}} (
     Name String,

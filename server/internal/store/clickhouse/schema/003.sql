@@ -94,7 +94,7 @@ CREATE TABLE IF NOT EXISTS {{local "otelprof_hours"}}{{on}} (
 ) ENGINE = {{engine "AggregatingMergeTree"}}
 PARTITION BY intDiv(Hour, 1440)
 ORDER BY (Service, SiteId, PathId, Hour)
-{{ttl "toDateTime((Hour + 60) * 60)"}}SETTINGS {{window}};
+{{ttl "otelprof_hours"}}SETTINGS {{window}};
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {{local "otelprof_hours_mv"}}{{on}} TO {{local "otelprof_hours"}} AS
 SELECT Service, SiteId, PathId, Minute - positiveModulo(Minute, 60) AS Hour,
