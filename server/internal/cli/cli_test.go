@@ -79,6 +79,7 @@ func TestWrongCallsSaySo(t *testing.T) {
 		{[]string{"report", "--sort", "luck", "-"}, "--sort"},
 		{[]string{"serve", "--retention", "soon"}, "--retention"},
 		{[]string{"serve", "--log-level", "loud"}, "--log-level"},
+		{[]string{"serve", "--clickhouse", "clickhouse://u:hush@h:9000/x"}, "--store is pebble"},
 		{[]string{"serve", "--bogus"}, "unknown flag: --bogus"},
 		{[]string{"demo", "--protocol", "pigeon"}, "--protocol"},
 		{[]string{"demo", "--spans", "-1"}, "--spans"},
@@ -86,6 +87,7 @@ func TestWrongCallsSaySo(t *testing.T) {
 		code, _, errs := run(t, "", c.args...)
 		require.Equal(t, 2, code, c.args)
 		require.Contains(t, errs, c.want)
+		require.NotContains(t, errs, "hush")
 	}
 	code, _, errs := run(t, "", "report", filepath.Join(t.TempDir(), "none"))
 	require.Equal(t, 1, code)

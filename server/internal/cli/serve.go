@@ -157,6 +157,9 @@ func (f *serveFlags) complete(p Process) error {
 			f.ClickHouse.CompleteGrace = -1 // none; 0 is the default there
 		}
 	}
+	if f.Store != daemon.StoreClickHouse && f.ClickHouse.URL != "" {
+		errs = append(errs, fmt.Errorf("--clickhouse or OTELPROF_CLICKHOUSE is given, and --store is %s: nothing would be sent there without --store clickhouse", f.Store))
+	}
 	if f.Data == "" {
 		f.Data = p.stateFolder()
 	}
