@@ -80,6 +80,8 @@ func TestWrongCallsSaySo(t *testing.T) {
 		{[]string{"serve", "--retention", "soon"}, "--retention"},
 		{[]string{"serve", "--log-level", "loud"}, "--log-level"},
 		{[]string{"serve", "--clickhouse", "clickhouse://u:hush@h:9000/x"}, "--store is pebble"},
+		{[]string{"serve", "--store", "clickhouse", "--clickhouse-timeout", "0s"}, "--clickhouse-timeout must be positive"},
+		{[]string{"serve", "--store", "clickhouse", "--clickhouse-complete-grace", "-1s"}, "must not be negative"},
 		{[]string{"serve", "--bogus"}, "unknown flag: --bogus"},
 		{[]string{"demo", "--protocol", "pigeon"}, "--protocol"},
 		{[]string{"demo", "--spans", "-1"}, "--spans"},
@@ -137,5 +139,15 @@ func TestForwardedSecretsComeFromTheEnvironmentAndFiles(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.want, f.Forward.Access.Token)
 		}
+	}
+}
+
+// What may take long is as long as --query-time says, in ClickHouse too.
+func TestQuestionsToClickHouseMayTakeLong(t *testing.T) {
+	for given, want := range map[time.Duration]time.Duration{30 * time.Second: time.Minute, time.Hour: time.Hour} {
+		f := serveFlags{}
+		f.QueryTime, f.ClickHouse.Timeout = given, time.Minute
+		require.NoError(t, f.completeClickHouse())
+		require.Equal(t, want, f.ClickHouse.QueryTime)
 	}
 }

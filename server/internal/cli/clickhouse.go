@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,9 +16,30 @@ func (f *serveFlags) addClickHouse(flags *pflag.FlagSet) {
 	flags.StringVar(&f.ClickHouse.URL, "clickhouse", "", "`URL` of ClickHouse for --store clickhouse, clickhouse://user:password@host:9000/database; better given by OTELPROF_CLICKHOUSE than on a command line")
 	flags.StringVar(&f.clickHouseQueue, "clickhouse-queue-bytes", "16GiB", "how much may wait on the disk for ClickHouse; then requests are refused")
 	flags.BoolVar(&f.ClickHouse.KeepSchema, "clickhouse-keep-schema", false, "do not make tables; otelprof clickhouse schema prints what is needed")
+	flags.DurationVar(&f.ClickHouse.Timeout, "clickhouse-timeout", time.Minute, "how long ClickHouse may take for a batch; then it is sent again")
 	flags.DurationVar(&f.ClickHouse.CompleteEvery, "clickhouse-complete-every", 10*time.Second, "how often traces are completed whose spans reached several nodes; 0 is never, which must be so on all nodes")
 	flags.DurationVar(&f.ClickHouse.CompleteGrace, "clickhouse-complete-grace", 30*time.Second, "how long the spans of such a trace have to reach ClickHouse")
 	addSchema(flags, &f.ClickHouse.Schema, "clickhouse-")
+}
+
+// completeClickHouse turns flags into settings, of a server with --store clickhouse.
+func (f *serveFlags) completeClickHouse() error {
+	// Other nodes see what is sent: no segment waits for more spans for long. ClickHouse gains little from more than ten
+	// thousand in a batch, and a batch is in memory several times.
+	f.Pipeline.SegmentAge, f.Pipeline.SegmentSpans = time.Second, 16<<10
+	c := &f.ClickHouse
+	if f.LeaveScattered = c.CompleteEvery == 0; c.CompleteEvery < 0 || c.CompleteGrace < 0 {
+		return errors.New("--clickhouse-complete-every and --clickhouse-complete-grace must not be negative")
+	}
+	if c.CompleteGrace == 0 {
+		c.CompleteGrace = -1 // none; 0 is the default there
+	}
+	if c.Timeout <= 0 {
+		return errors.New("--clickhouse-timeout must be positive")
+	}
+	// A question may take as long as --query-time says, even if it delays what is sent.
+	c.QueryTime = max(f.QueryTime, time.Minute)
+	return nil
 }
 
 // addSchema adds the flags that say how the tables are.

@@ -147,17 +147,8 @@ func (f *serveFlags) complete(p Process) error {
 		f.SpanMetrics = f.spanMetrics
 	}
 	if f.Store == daemon.StoreClickHouse {
-		// Other nodes see what is sent: no segment waits for more spans for long. ClickHouse gains little from more than ten
-		// thousand in a batch, and a batch is in memory several times.
-		f.Pipeline.SegmentAge, f.Pipeline.SegmentSpans = time.Second, 16<<10
-		if f.LeaveScattered = f.ClickHouse.CompleteEvery == 0; f.ClickHouse.CompleteEvery < 0 || f.ClickHouse.CompleteGrace < 0 {
-			errs = append(errs, errors.New("--clickhouse-complete-every and --clickhouse-complete-grace must not be negative"))
-		}
-		if f.ClickHouse.CompleteGrace == 0 {
-			f.ClickHouse.CompleteGrace = -1 // none; 0 is the default there
-		}
-	}
-	if f.Store != daemon.StoreClickHouse && f.ClickHouse.URL != "" {
+		errs = append(errs, f.completeClickHouse())
+	} else if f.ClickHouse.URL != "" {
 		errs = append(errs, fmt.Errorf("--clickhouse or OTELPROF_CLICKHOUSE is given, and --store is %s: nothing would be sent there without --store clickhouse", f.Store))
 	}
 	if f.Data == "" {

@@ -117,6 +117,9 @@ func (d *Daemon) openStore(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if n := len(s.Parcels()); n > 0 {
+			d.config.Log.Warn("the folder has the queue of a node with --store clickhouse: what waits there is neither shown nor sent now", "segments", n)
+		}
 		d.store = s
 	case StoreClickHouse:
 		o := d.config.ClickHouse

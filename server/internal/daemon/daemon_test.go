@@ -27,6 +27,8 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/pipeline"
 	"github.com/stichotrope/stichotrope-go/server/internal/receiver"
 	"github.com/stichotrope/stichotrope-go/server/internal/store"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/pebblestore"
+	"github.com/stichotrope/stichotrope-go/server/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -172,4 +174,31 @@ func TestTellsWhereAJaegerIs(t *testing.T) {
 		_, err := Start(t.Context(), c)
 		require.ErrorContains(t, err, "Jaeger's page", bad)
 	}
+}
+
+// A folder in which another store was before is not silent about what is in it.
+func TestFolderOfAnotherStore(t *testing.T) {
+	var log bytes.Buffer
+	c := testConfig()
+	c.Data, c.Log = t.TempDir(), slog.New(slog.NewTextHandler(&log, nil))
+	made := storetest.NewGenerator(1).Segment(3)
+	made.AddProfiles()
+	local, err := pebblestore.Open(pebblestore.Options{Dir: c.Data, Logger: c.Log})
+	require.NoError(t, err)
+	_, err = local.CommitParcel(t.Context(), []byte("a parcel"), nil)
+	require.NoError(t, err)
+	require.NoError(t, local.Commit(t.Context(), &made.Segment))
+	require.NoError(t, local.Close())
+
+	c.Store = StorePebble
+	d, err := Start(t.Context(), c)
+	require.NoError(t, err)
+	require.NoError(t, d.Stop())
+	require.Contains(t, log.String(), "neither shown nor sent now")
+
+	c.Store, c.ClickHouse.URL, c.ClickHouse.CloseTime = StoreClickHouse, "clickhouse://127.0.0.1:1/x?dial_timeout=50ms", -1
+	d, err = Start(t.Context(), c)
+	require.NoError(t, err)
+	require.NoError(t, d.Stop())
+	require.Contains(t, log.String(), "spans of --store pebble")
 }

@@ -64,6 +64,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	if size, err := s.local.Size(ctx); err == nil && size.Spans > 0 {
+		o.Logger.Warn("store: the folder of the queue has spans of --store pebble, which are neither shown nor sent to ClickHouse", "spans", size.Spans)
+	}
 	if err := s.outbox.open(ctx, s); err != nil {
 		return nil, errors.Join(err, s.local.Close(), conn.Close())
 	}
