@@ -367,3 +367,31 @@ func TestCompletionByAll(t *testing.T) {
 	}
 	c.requireDone(want)
 }
+
+// TestCompletionWithoutSpans: while a replica may be behind, it is waited for; then a trace of which spans are gone stays in
+// parts, and the others are completed.
+func TestCompletionWithoutSpans(t *testing.T) {
+	c := newCluster(t, 3)
+	defer c.close()
+	ctx := t.Context()
+	c.send(30)
+	want := c.want()
+	c.flush()
+	c.clock.advance(time.Minute)
+	conn := connect(t, c.url)
+	var trace, span string
+	require.NoError(t, conn.QueryRow(ctx, "SELECT TraceId, min(SpanId) FROM otel_traces WHERE unhex(TraceId) IN "+
+		"(SELECT toString(TraceId) FROM otelprof_parts GROUP BY TraceId HAVING count() > 1) GROUP BY TraceId LIMIT 1").Scan(&trace, &span))
+	require.NoError(t, conn.Exec(ctx, "ALTER TABLE otel_traces DELETE WHERE TraceId = ? AND SpanId = ? SETTINGS mutations_sync = 2", trace, span))
+
+	n := c.nodes[0]
+	require.ErrorContains(t, n.CompleteTraces(ctx), "spans of a part of trace "+trace)
+	require.Zero(t, n.Completion().Traces)
+	c.clock.advance(4 * time.Minute)
+	require.ErrorContains(t, n.CompleteTraces(ctx), "spans of a part of trace "+trace)
+	c.clock.advance(time.Minute)
+	require.NoError(t, n.CompleteTraces(ctx))
+	require.EqualValues(t, 1, n.Completion().Skipped)
+	require.Positive(t, n.Completion().Traces)
+	require.Equal(t, counts(t, want), counts(t, n.profile()))
+}
