@@ -123,6 +123,12 @@ func testSearch(t *testing.T, e *Engine) {
 		}
 	}
 	require.Greater(t, nonEmpty, 40)
+	for _, q := range oneOfEachKey(all) {
+		got, err := s.Search(background, q)
+		require.NoError(t, err)
+		require.True(t, slices.Equal(Search(all, q), got), "%+v", q)
+		require.NotEmpty(t, got)
+	}
 	for _, q := range []*store.Query{
 		{Service: "nobody"}, {Operation: "nothing"}, {Kind: core.KindBlock},
 		{Attributes: []store.Attribute{{Key: "enduser.id", Value: "nobody"}}},
@@ -134,6 +140,20 @@ func testSearch(t *testing.T, e *Engine) {
 		require.Empty(t, got)
 	}
 	closeStore(t, s)
+}
+
+// oneOfEachKey asks once for each key of an attribute, with a value that a span has: of itself, its resource, scope, events or links.
+func oneOfEachKey(spans []Span) (queries []*store.Query) {
+	asked := map[string]bool{}
+	for i := range spans {
+		for _, a := range spans[i].Attributes {
+			if !asked[a.Key] {
+				asked[a.Key] = true
+				queries = append(queries, &store.Query{Attributes: []store.Attribute{a}})
+			}
+		}
+	}
+	return queries
 }
 
 func testOperations(t *testing.T, e *Engine) {
