@@ -176,6 +176,22 @@ func TestCut(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// TestUnknown asks while it is not known whether ClickHouse has a batch, and cannot become known: that is the error, not an answer
+// in which it may be twice.
+func TestUnknown(t *testing.T) {
+	p := newProxy(t)
+	o := options(t, p.through(newDatabase(t)))
+	o.CloseTime = -1
+	s := open(t, o)
+	m := storetest.NewGenerator(1).Segment(200)
+	p.left.Store(30_000) // somewhere in it
+	require.NoError(t, s.Commit(t.Context(), &m.Segment))
+	require.Eventually(t, func() bool { return s.Counters().Failed > 0 }, time.Minute, time.Millisecond)
+	_, err := s.Services(t.Context())
+	require.ErrorContains(t, err, "it is not known which spans ClickHouse has")
+	require.NoError(t, s.Close())
+}
+
 // TestAddresses has a ClickHouse that speaks TLS at the second of two addresses, with nobody at the first: all that the driver is told
 // of where and how to connect holds for spans as well, which do not go through it.
 func TestAddresses(t *testing.T) {
