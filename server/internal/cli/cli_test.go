@@ -151,3 +151,20 @@ func TestQuestionsToClickHouseMayTakeLong(t *testing.T) {
 		require.Equal(t, want, f.ClickHouse.QueryTime)
 	}
 }
+
+// A variable for one command is no mistake for another in the same shell; one that is for none is, and its value is not shown.
+func TestVariablesOfOtherCommands(t *testing.T) {
+	call := func(more ...string) (code int, errs string) {
+		var stderr bytes.Buffer
+		code = Main(t.Context(), []string{"clickhouse", "schema"}, Process{
+			Stdout: io.Discard, Stderr: &stderr, Environment: append([]string{"OTELPROF_STORE=clickhouse", "OTELPROF_SPANS=7"}, more...),
+		})
+		return code, stderr.String()
+	}
+	code, errs := call()
+	require.Zero(t, code, errs)
+	code, errs = call("OTELPROF_CLICKHOSE=hush")
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "unknown environment variable OTELPROF_CLICKHOSE")
+	require.NotContains(t, errs, "hush")
+}

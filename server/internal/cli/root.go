@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/config"
 )
@@ -96,12 +97,21 @@ Try it:
 func withConfig(c *cobra.Command, p Process) *cobra.Command {
 	config.AddFileFlag(c.Flags())
 	c.PreRunE = func(c *cobra.Command, _ []string) error {
-		if err := config.Resolve(c.Flags(), p.Environment); err != nil {
+		if err := config.Resolve(c.Flags(), p.Environment, flagsOf(c.Root())...); err != nil {
 			return usageError{c.CommandPath(), err}
 		}
 		return nil
 	}
 	return c
+}
+
+// flagsOf returns the flags of a command and of all below it.
+func flagsOf(c *cobra.Command) []*pflag.FlagSet {
+	all := []*pflag.FlagSet{c.Flags()}
+	for _, below := range c.Commands() {
+		all = append(all, flagsOf(below)...)
+	}
+	return all
 }
 
 // errRegression is the result of a diff that found what --fail-on asks for.

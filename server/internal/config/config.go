@@ -35,8 +35,9 @@ func Variable(flag string) string {
 }
 
 // Resolve sets the flags that were not given on the command line from the environment, in the form of os.Environ, and from
-// the file. The error names every key that is unknown and every value that is bad.
-func Resolve(flags *pflag.FlagSet, environment []string) error {
+// the file. The error names every key that is unknown and every value that is bad. Variables of flags of others, which are for
+// other commands in the same shell or container, are none of them.
+func Resolve(flags *pflag.FlagSet, environment []string, others ...*pflag.FlagSet) error {
 	given := map[string]bool{}
 	flags.Visit(func(f *pflag.Flag) { given[f.Name] = true })
 	set := func(source, flag, text string) error {
@@ -49,7 +50,7 @@ func Resolve(flags *pflag.FlagSet, environment []string) error {
 		}
 		return nil
 	}
-	if err := fromEnvironment(flags, environment, set); err != nil {
+	if err := fromEnvironment(flags, others, environment, set); err != nil {
 		return err
 	}
 	if file := flags.Lookup(FileFlag); file != nil && file.Value.String() != "" {
@@ -62,8 +63,11 @@ func Resolve(flags *pflag.FlagSet, environment []string) error {
 
 type setter func(source, flag, text string) error
 
-func fromEnvironment(flags *pflag.FlagSet, environment []string, set setter) error {
-	byName := map[string]string{}
+func fromEnvironment(flags *pflag.FlagSet, others []*pflag.FlagSet, environment []string, set setter) error {
+	byName, foreign := map[string]string{}, map[string]bool{}
+	for _, other := range others {
+		other.VisitAll(func(f *pflag.Flag) { foreign[Variable(f.Name)] = true })
+	}
 	flags.VisitAll(func(f *pflag.Flag) { byName[Variable(f.Name)] = f.Name })
 	var errs []error
 	for _, entry := range environment {
@@ -74,7 +78,7 @@ func fromEnvironment(flags *pflag.FlagSet, environment []string, set setter) err
 		switch flag, ok := byName[name]; {
 		case ok:
 			errs = append(errs, set(name, flag, value))
-		case !otelprof.IsVariable(name):
+		case !foreign[name] && !otelprof.IsVariable(name):
 			errs = append(errs, fmt.Errorf("unknown environment variable %s: see --help, each flag has one", name))
 		}
 	}
