@@ -130,6 +130,8 @@ func (h *Handler) explain(r *http.Request, err error) (status int, f failureDeta
 		return 499, failureDetails{"canceled", "the request was cancelled", ""}
 	case errors.Is(err, store.ErrFull):
 		return http.StatusServiceUnavailable, failureDetails{"busy", "the store is full", "free some room on the disk, or raise the limit"}
+	case errors.Is(err, store.ErrAway):
+		return http.StatusServiceUnavailable, failureDetails{"busy", "the database of the store does not answer", "try again when it does: what is sent meanwhile is kept"}
 	}
 	h.Logger.ErrorContext(r.Context(), "query failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	return http.StatusInternalServerError, failureDetails{"internal", "the query failed", "see the log of the server"}

@@ -100,6 +100,7 @@ func TestFailuresAndLimits(t *testing.T) {
 	}{
 		{errors.New("secret path /var/x"), 0, http.StatusInternalServerError, "internal"},
 		{store.ErrFull, 0, http.StatusServiceUnavailable, "busy"},
+		{fmt.Errorf("ClickHouse %w: refused", store.ErrAway), 0, http.StatusServiceUnavailable, "busy"},
 		{nil, 200, http.StatusUnprocessableEntity, "too_large"},
 	} {
 		s := querytest.New(querytest.Spans())

@@ -37,6 +37,8 @@ type Store interface {
 var (
 	// ErrFull: there is no room. The client should try again later.
 	ErrFull = errors.New("the store is full")
+	// ErrAway: what has the data does not answer. What was appended is safe; the query should be tried again later.
+	ErrAway = errors.New("does not answer")
 	// ErrNotFound: there is no such thing.
 	ErrNotFound = errors.New("not found")
 	// ErrDamaged: some of what was asked for cannot be read any more. What can be read is returned beside the error.

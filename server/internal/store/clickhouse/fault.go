@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
 // Codes of ClickHouse's errors.
@@ -48,7 +50,7 @@ func explain(err error) error {
 		return fmt.Errorf("what answers is not the native protocol of ClickHouse: correct the port, which is 9000 as a rule, or 9440 with ?secure=true: %w", err)
 	}
 	if !refused {
-		return fmt.Errorf("ClickHouse does not answer: %w", err)
+		return fmt.Errorf("ClickHouse %w: %w", store.ErrAway, err)
 	}
 	switch exception.Code {
 	case codeUnknownUser, codeWrongPassword, codeAuthentication:

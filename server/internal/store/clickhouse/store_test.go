@@ -99,7 +99,8 @@ func TestDown(t *testing.T) {
 	m.Consumed = []store.Consumed{{Seq: seq, All: true}}
 	require.NoError(t, s.Commit(ctx, &m.Segment))
 	_, err = s.Profile(ctx, store.Range{})
-	require.ErrorContains(t, err, "does not answer")
+	require.ErrorContains(t, err, "ClickHouse does not answer")
+	require.ErrorIs(t, err, store.ErrAway)
 	require.EqualValues(t, len(m.Spans), s.Counters().WaitingSpans)
 	require.NoError(t, s.Close())
 
