@@ -3,6 +3,7 @@ package jaeger
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"google.golang.org/grpc"
@@ -30,9 +31,11 @@ func (h *Handler) failed(ctx context.Context, err error) error {
 		return status.Error(codes.InvalidArgument, err.Error())
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return status.FromContextError(err).Err()
+	case errors.Is(err, store.ErrAway):
+		return status.Error(codes.Unavailable, messages[http.StatusServiceUnavailable])
 	}
 	h.Logger.ErrorContext(ctx, "query failed", "error", err)
-	return status.Error(codes.Internal, "the query failed, see the log of the server")
+	return status.Error(codes.Internal, messages[http.StatusInternalServerError])
 }
 
 // send sends traces, each in chunks of its own.

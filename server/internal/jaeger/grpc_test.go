@@ -3,6 +3,7 @@ package jaeger_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"testing"
@@ -23,6 +24,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/server/internal/jaeger/gen/expression"
 	"github.com/stichotrope/stichotrope-go/server/internal/jaeger/gen/storage"
 	"github.com/stichotrope/stichotrope-go/server/internal/query/querytest"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
 // receive reads a stream of traces and checks the rules of chunks: each has spans, those of one trace, and the chunks of a
@@ -292,6 +294,7 @@ func TestGRPCRefusesBadRequests(t *testing.T) {
 func TestGRPCFailures(t *testing.T) {
 	for err, code := range map[error]codes.Code{
 		errors.New("secret path"): codes.Internal, context.DeadlineExceeded: codes.DeadlineExceeded, context.Canceled: codes.Canceled,
+		fmt.Errorf("a secret address %w", store.ErrAway): codes.Unavailable,
 	} {
 		s := querytest.New(nil)
 		s.Err = err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stichotrope/stichotrope-go/server/internal/query"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
 // Options are what a Handler needs.
@@ -106,9 +107,9 @@ func (h *Handler) answering(f question, explain func(status int, message string)
 		if err != nil {
 			body = &limited{most: h.MaxBytes}
 			status = h.status(r, err)
-			message := err.Error()
-			if status == http.StatusInternalServerError {
-				message = "the query failed, see the log of the server"
+			message, ok := messages[status]
+			if !ok {
+				message = err.Error()
 			}
 			writeJSON(body, explain(status, message), false)
 		}
@@ -116,6 +117,12 @@ func (h *Handler) answering(f question, explain func(status int, message string)
 		w.WriteHeader(status)
 		w.Write(body.Bytes()) // who is gone needs no answer
 	}
+}
+
+// messages are those of the failures whose errors may tell too much of the server.
+var messages = map[int]string{
+	http.StatusInternalServerError: "the query failed, see the log of the server",
+	http.StatusServiceUnavailable:  "the database of the store does not answer, try again later",
 }
 
 func (h *Handler) status(r *http.Request, err error) int {
@@ -133,6 +140,8 @@ func (h *Handler) status(r *http.Request, err error) int {
 		return http.StatusGatewayTimeout
 	case errors.Is(err, context.Canceled):
 		return 499
+	case errors.Is(err, store.ErrAway):
+		return http.StatusServiceUnavailable
 	}
 	h.Logger.ErrorContext(r.Context(), "query failed", "path", r.URL.Path, "error", err)
 	return http.StatusInternalServerError

@@ -2,6 +2,7 @@ package jaeger_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"github.com/stichotrope/stichotrope-go/core"
 	"github.com/stichotrope/stichotrope-go/server/internal/jaeger"
 	"github.com/stichotrope/stichotrope-go/server/internal/query/querytest"
+	"github.com/stichotrope/stichotrope-go/server/internal/store"
 )
 
 // The older JSON as a client would declare it.
@@ -264,11 +266,15 @@ func TestFailuresAndLimits(t *testing.T) {
 	slow := handler(s, jaeger.Options{Timeout: 1})
 	require.Equal(t, http.StatusGatewayTimeout, ask(slow, http.MethodGet, "traces?service=cart").Code)
 	require.Equal(t, http.StatusGatewayTimeout, ask(slow, http.MethodGet, "v3/dependencies").Code)
-	s.Err = fmt.Errorf("secret path")
-	for _, target := range []string{"services", "v3/services", "metrics/calls?service=a", "dependencies", "v3/traces/1"} {
-		w := ask(handler(s, jaeger.Options{}), http.MethodGet, target)
-		require.Equal(t, http.StatusInternalServerError, w.Code)
-		require.NotContains(t, w.Body.String(), "secret")
+	for err, code := range map[error]int{
+		errors.New("secret path"): http.StatusInternalServerError, fmt.Errorf("secret address %w", store.ErrAway): http.StatusServiceUnavailable,
+	} {
+		s.Err = err
+		for _, target := range []string{"services", "v3/services", "metrics/calls?service=a", "dependencies", "v3/traces/1"} {
+			w := ask(handler(s, jaeger.Options{}), http.MethodGet, target)
+			require.Equal(t, code, w.Code)
+			require.NotContains(t, w.Body.String(), "secret")
+		}
 	}
 }
 

@@ -37,6 +37,8 @@ func grpcCode(status int) codes.Code {
 		return codes.Unimplemented
 	case http.StatusGatewayTimeout:
 		return codes.DeadlineExceeded
+	case http.StatusServiceUnavailable:
+		return codes.Unavailable
 	}
 	return codes.Internal
 }
