@@ -22,6 +22,7 @@ const (
 	codeNotEnoughSpace  = 243
 	codeAccessDenied    = 497
 	codeAuthentication  = 516
+	codeOtherAlter      = 517
 )
 
 // refusal returns the error that ClickHouse answered with.

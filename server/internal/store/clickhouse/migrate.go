@@ -126,13 +126,32 @@ func (s Schema) exec(ctx context.Context, conn driver.Conn, statement string) er
 	for range statementTries {
 		until := time.Now().Add(patience)
 		once, cancel := context.WithDeadline(ctx, until)
-		err = conn.Exec(once, statement)
+		err = execAlone(once, conn, statement)
 		cancel()
 		if err == nil || ctx.Err() != nil || time.Now().Before(until) {
 			return err
 		}
 	}
 	return err
+}
+
+// alterPause is how long to wait for a replica to apply what another node changed.
+const alterPause = time.Second
+
+// execAlone executes a statement, and gives it again as long as a replica has not applied an earlier one, as happens when several
+// nodes start at once.
+func execAlone(ctx context.Context, conn driver.Conn, statement string) error {
+	for {
+		err := conn.Exec(ctx, statement)
+		if exception, refused := refusal(err); !refused || exception.Code != codeOtherAlter {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(alterPause):
+		}
+	}
 }
 
 // Migrate makes the tables in a database, or what is new of them, and gives them the TTL if there is one. Several may do it at the

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	driverclickhouse "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/require"
 
@@ -104,6 +105,32 @@ func TestLostStatements(t *testing.T) {
 			require.Equal(t, c.asked, conn.asked)
 			require.Equal(t, c.took, time.Since(began))
 		}
+	})
+}
+
+// busyConn has another change of the tables in its way at first.
+type busyConn struct {
+	driver.Conn
+	busy int
+}
+
+func (c *busyConn) Exec(context.Context, string, ...any) error {
+	if c.busy--; c.busy >= 0 {
+		return &driverclickhouse.Exception{Code: 517, Message: "this replica still not applied some of previous alters"}
+	}
+	return nil
+}
+
+// TestStatementsOfSeveralNodes wait for each other, and not for ever.
+func TestStatementsOfSeveralNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		require.NoError(t, clickhouse.ExecStatement(t.Context(), &busyConn{busy: 20}, clickhouse.Schema{}, "ALTER"))
+		require.Equal(t, 20*time.Second, time.Since(began))
+		require.ErrorContains(t, clickhouse.ExecStatement(t.Context(), &busyConn{busy: 1 << 20}, clickhouse.Schema{}, "ALTER"), "previous alters")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		require.Error(t, clickhouse.ExecStatement(ctx, &busyConn{busy: 1 << 20}, clickhouse.Schema{}, "ALTER"))
 	})
 }
 
