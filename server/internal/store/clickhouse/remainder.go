@@ -79,15 +79,15 @@ const (
 	doubleTag = 4<<3 | byte(protowire.Fixed64Type)
 )
 
-// appendTyped appends an attribute of a span. If the text is not one of the type, it becomes a string.
-func appendTyped[T text](b []byte, key, value T, tag byte) []byte {
+// appendAttribute appends an attribute as the field with the number. If the text is not one of the tag's type, it becomes a string.
+func appendAttribute[T text](b []byte, number protowire.Number, key, value T, tag byte) []byte {
 	var scratch [1 + binaryMax]byte
 	typed := appendValue(scratch[:0], value, tag)
 	size := len(typed)
 	if size == 0 {
 		size = 1 + protowire.SizeBytes(len(value))
 	}
-	b = protowire.AppendTag(b, 9, protowire.BytesType)
+	b = protowire.AppendTag(b, number, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(2+protowire.SizeBytes(len(key))+protowire.SizeBytes(size)))
 	b = appendField(b, 1, key)
 	b = protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.BytesType), uint64(size))
@@ -161,7 +161,7 @@ func appendRemainder(b, message []byte, trace core.TraceID, s *otlp.Columns, scr
 	b = append(b, inColumns)
 	for i := range s.Attributes {
 		a, tag := &s.Attributes[i], valueTag(rest)
-		*scratch = appendTyped((*scratch)[:0], a.Key, a.Value, tag)
+		*scratch = appendAttribute((*scratch)[:0], 9, a.Key, a.Value, tag)
 		after, ok := bytes.CutPrefix(rest, *scratch)
 		if !ok {
 			break
@@ -199,7 +199,7 @@ func (r *spanRow) message(trace core.TraceID) ([]byte, error) {
 		return []byte(r.remainder), nil
 	}
 	h := head[string]{
-		trace: trace, state: r.state, name: r.name, kind: uint64(max(slices.Index(kinds[:], r.kind), 0)),
+		trace: trace, state: r.state, name: r.name, kind: kindNumber(r.kind),
 		start: uint64(r.start), end: uint64(r.start) + r.duration,
 	}
 	tags, rest, ok := strings.Cut(r.remainder[1:], "\x00")
@@ -208,16 +208,16 @@ func (r *spanRow) message(trace core.TraceID) ([]byte, error) {
 	}
 	b := h.append(make([]byte, 0, len(r.name)+len(rest)+64*(2+len(r.keys))))
 	for i := range min(len(tags), len(r.keys)) {
-		b = appendTyped(b, r.keys[i], r.values[i], tags[i])
+		b = appendAttribute(b, 9, r.keys[i], r.values[i], tags[i])
 	}
 	return append(b, rest...), nil
 }
 
-// readID reads an id in hexadecimal.
+// kindNumber returns the number of OTLP of a kind in the table, that of an unspecified one for others.
+func kindNumber(text string) uint64 { return uint64(max(slices.Index(kinds[:], text), 0)) }
+
+// readID reads an id in hexadecimal. It leaves zeros if the text is none.
 func readID(id []byte, text string) bool {
-	if hex.DecodedLen(len(text)) != len(id) {
-		return false
-	}
-	_, err := hex.Decode(id, []byte(text))
-	return err == nil
+	b, err := hex.DecodeString(text)
+	return err == nil && len(b) == len(id) && copy(id, b) > 0
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
@@ -196,4 +197,20 @@ func TestRemainderFollowsChangedColumns(t *testing.T) {
 		_, err := damaged.message(remainderTrace)
 		require.ErrorIs(t, err, store.ErrDamaged)
 	}
+}
+
+// A Collector's row with ids that are none is a span all the same, without them.
+func TestForeignSpanWithBadIDs(t *testing.T) {
+	f := foreignSpan{span: "12zz567812345678", parent: "1234", name: "GET", kind: "Server", timestamp: time.Unix(7, 0), duration: 5,
+		linkTrace: []string{"zz"}, linkSpan: []string{"12"}, linkState: []string{""}, linkAttributes: []map[string]string{nil}}
+	var s tracepb.Span
+	require.NoError(t, proto.Unmarshal(f.encode(remainderTrace), &s))
+	require.Equal(t, remainderTrace[:], s.TraceId)
+	require.Equal(t, make([]byte, 8), s.SpanId)
+	require.Empty(t, s.ParentSpanId)
+	require.Equal(t, tracepb.Span_SPAN_KIND_SERVER, s.Kind)
+	require.Equal(t, []uint64{7e9, 7e9 + 5}, []uint64{s.StartTimeUnixNano, s.EndTimeUnixNano})
+	require.Len(t, s.Links, 1)
+	require.Empty(t, s.Links[0].TraceId)
+	require.Equal(t, []byte{0x12}, s.Links[0].SpanId)
 }

@@ -87,7 +87,7 @@ func (c *collection) addSegment(g *store.Segment) {
 }
 
 // collect reads the spans of traces from ClickHouse: first when they were, then those that we wrote, then those that a Collector
-// wrote, which have no message as it was received.
+// wrote, which have no remainder.
 func (s *Store) collect(ctx context.Context, c *collection, ids []core.TraceID) error {
 	condition, err := s.whereTraces(ctx, ids)
 	if err != nil || condition == "" {
